@@ -1,0 +1,43 @@
+using Gnomon.Memory;
+using Gnomon.Paging;
+
+namespace Gnomon.Shadow;
+
+/// <summary>What the shadow tables know of one virtual CPU.</summary>
+public sealed class ShadowCpu
+{
+    internal ShadowCpu(int number, PagingControls controls)
+    {
+        Number = number;
+        Controls = controls;
+    }
+
+    /// <summary>The number, from 0.</summary>
+    public int Number { get; }
+
+    /// <summary>Where invalidations for this virtual CPU's TLB arrive. May be used without the guest's lock.</summary>
+    public TranslationMailbox Mailbox { get; } = new();
+
+    /// <summary>Whether the guest has no tables yet on this virtual CPU: every address is its own guest-physical address.</summary>
+    public bool IsLinear { get; internal set; } = true;
+
+    /// <summary>What its control registers say.</summary>
+    public PagingControls Controls { get; internal set; }
+
+    /// <summary>The guest-physical address of the top-level table that it last loaded; zero in linear mode.</summary>
+    public Gpa Directory { get; internal set; }
+
+    /// <summary>The frame of its shadow root: what the real CR3 must hold while it runs. May change with every operation on it.</summary>
+    public Pfn Root { get; internal set; }
+
+    /// <summary>The host CPU whose Switcher pages it sees; -1 for none.</summary>
+    public int HostCpu { get; internal set; } = -1;
+
+    internal int RootTable { get; set; }
+
+    internal Pfn RegisterPage { get; set; }
+
+    internal Gva StackTop { get; set; }
+
+    internal int StackPages { get; set; }
+}
