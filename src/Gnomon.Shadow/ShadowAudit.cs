@@ -389,8 +389,9 @@ internal sealed unsafe class ShadowAudit<TFormat>
                 seen++;
                 uint frame = (uint)((entry & TFormat.AddressMask) >> PageSize.Shift);
                 bool code = index == 0 && frame == _mmu.SwitcherPages!.Code.Value;
-                bool registers = index == 1 + (2 * cpu.HostCpu) && frame == cpu.RegisterPage.Value;
-                bool state = index == 2 + (2 * cpu.HostCpu) && frame == _mmu.SwitcherPages!.State(cpu.HostCpu).Value;
+                bool paired = cpu.HostCpu >= 0;
+                bool registers = paired && index == 1 + (2 * cpu.HostCpu) && frame == cpu.RegisterPage.Value;
+                bool state = paired && index == 2 + (2 * cpu.HostCpu) && frame == _mmu.SwitcherPages!.State(cpu.HostCpu).Value;
                 if ((entry & PageEntry.User) != 0 || (!code && !registers && !state) || (!registers && (entry & PageEntry.Writable) != 0))
                 {
                     Break(4, $"virtual CPU {cpu.Number} sees 0x{entry:x} at page 0x{index:x} of the Switcher");
