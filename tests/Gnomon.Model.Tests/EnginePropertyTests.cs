@@ -3,7 +3,6 @@ using System.Globalization;
 using CsCheck;
 using Gnomon.Model.Tests.Driving;
 using Gnomon.Model.Tests.Model;
-using Xunit;
 
 namespace Gnomon.Model.Tests;
 
@@ -15,7 +14,7 @@ public sealed class EnginePropertyTests
 {
     private const int DefaultSteps = 220_000;
 
-    private static int Steps => int.TryParse(Environment.GetEnvironmentVariable("GNOMON_STEPS"), CultureInfo.InvariantCulture, out int steps) ? steps : DefaultSteps;
+    private static int Steps => TestSettings.Steps(DefaultSteps);
 
     private static ulong Seed => ulong.TryParse(Environment.GetEnvironmentVariable("GNOMON_SEED"), CultureInfo.InvariantCulture, out ulong seed) ? seed : 20_260_101;
 

@@ -12,7 +12,7 @@ public static class ScenarioGen
     /// <summary>Scenarios of one combination.</summary>
     public static Gen<Scenario> Of(Combination combination) =>
         from guest in Guest(combination)
-        from rest in Gen.Select(Gen.Int[0, 3], Gen.Frequency((3, Gen.Const(0)), (1, Gen.Int[24, 40])), Gen.Int[1, 3], Gen.Frequency((14, Gen.Const(16)), (1, Gen.Const(1))),
+        from rest in Gen.Select(Gen.Int[0, 3], Gen.Frequency((3, Gen.Const(0)), (1, Gen.Int[1, 8])), Gen.Int[1, 3], Gen.Frequency((14, Gen.Const(16)), (1, Gen.Const(1))),
             Gen.OneOf(64, 64, 3), Gen.Int[0, 9])
         from steps in StepGen.Sequence(guest, rest.Item3)
         select new Scenario
@@ -22,13 +22,16 @@ public static class ScenarioGen
             Prefault = combination.Prefault,
             Discard = combination.Discard,
             Slots = guest.Cpus + rest.Item1,
-            Budget = rest.Item2,
+            Budget = rest.Item2 == 0 ? 0 : SmallestBudget(guest) + rest.Item2 - 1,
             HostCpus = rest.Item3,
             HostMiB = rest.Item4,
             StorePages = rest.Item5,
             DiscardOnSetPmd = rest.Item6 == 0,
             Steps = steps,
         };
+
+    // What the engine's documentation gives as the least with which every instruction can finish.
+    private static int SmallestBudget(ModelConfig guest) => (guest.Cpus * (2 + ((guest.Levels - 1) * 11))) + guest.Levels;
 
     private static Gen<ModelConfig> Guest(Combination c) =>
         from pages in Gen.OneOf(64, 128, 256)

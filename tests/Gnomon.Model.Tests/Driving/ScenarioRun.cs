@@ -6,7 +6,7 @@ using Gnomon.Shadow;
 namespace Gnomon.Model.Tests.Driving;
 
 /// <summary>Runs a scenario on the engine and on the model, and compares after every step.</summary>
-public sealed class ScenarioRun
+public sealed class ScenarioRun : IDisposable
 {
     private readonly Scenario _scenario;
     private readonly Bench _bench;
@@ -58,7 +58,7 @@ public sealed class ScenarioRun
         {
             try
             {
-                run._bench.Dispose();
+                run.Dispose();
             }
             catch (InvalidOperationException) when (steps < scenario.Steps.Count)
             {
@@ -66,6 +66,9 @@ public sealed class ScenarioRun
             }
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _bench.Dispose();
 
     // Values that every step looks at, mapped or not: those that the scenario names.
     private static List<uint> Samples(Scenario scenario) =>
