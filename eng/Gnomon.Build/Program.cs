@@ -7,6 +7,7 @@ ITarget[] targets =
     new FormatTarget(),
     new BuildTarget(),
     new TestTarget(),
+    new MutantsTarget(),
     new BenchTarget(),
     new PackTarget(),
 ];
