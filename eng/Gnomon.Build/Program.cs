@@ -8,6 +8,7 @@ ITarget[] targets =
     new BuildTarget(),
     new TestTarget(),
     new MutantsTarget(),
+    new ApproveTarget(),
     new BenchTarget(),
     new PackTarget(),
 ];

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Gnomon.Testing;
 
 /// <summary>
@@ -5,6 +7,7 @@ namespace Gnomon.Testing;
 /// <see cref="Tool"/> or <see cref="Require"/> first: without it the test is skipped, and <c>./build test</c> names it.
 /// Where the environment sets GNOMON_REQUIRE_ORACLES=1 (continuous integration) a missing oracle is a failure.
 /// </summary>
+[StackTraceHidden]
 internal static class Oracle
 {
     /// <summary>The full path of the program <paramref name="name"/> on the PATH; without it the test is skipped.</summary>

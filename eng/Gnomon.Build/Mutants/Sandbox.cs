@@ -35,7 +35,7 @@ internal sealed class Sandbox
     public SandboxRun Run(
         IEnumerable<string> methods, IReadOnlyDictionary<string, byte[]> assemblies, TimeSpan timeout, bool stopOnFailure)
     {
-        string report = Path.Combine(_directory, "mutant-report.xml");
+        string report = Path.Combine(_directory, "mutant-report.json");
         File.Delete(report);
         try
         {
@@ -48,14 +48,14 @@ internal sealed class Sandbox
                 DotNet.Path,
                 [
                     Path.Combine(_directory, _project.Name + ".dll"), "-noLogo", "-noColor", "-reporter", "silent",
-                    "-parallelMode", "none", "-result-xml", report,
+                    "-parallelMode", "none", "-result-ctrf", report,
                     .. stopOnFailure ? ["-stopOnFail"] : Array.Empty<string>(),
                     .. methods.SelectMany(method => new[] { "-method", method }),
                 ],
                 _repository.Root,
                 timeout,
                 s_environment);
-            return new SandboxRun(result, XunitReport.Read(report));
+            return new SandboxRun(result, TestReport.Read(report));
         }
         finally
         {
@@ -68,4 +68,4 @@ internal sealed class Sandbox
 }
 
 /// <summary>How a run ended; without a report the program crashed or hung.</summary>
-internal sealed record SandboxRun(ToolResult Tool, XunitReport? Report);
+internal sealed record SandboxRun(ToolResult Tool, TestReport? Report);

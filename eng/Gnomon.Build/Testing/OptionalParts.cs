@@ -33,7 +33,7 @@ internal sealed class OptionalParts
         return false;
     }
 
-    public void Take(XunitReport report)
+    public void Take(TestReport report)
     {
         foreach (TestCase test in report.Cases.Where(test => test.Result == TestResult.Skip))
         {

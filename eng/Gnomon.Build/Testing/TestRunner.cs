@@ -37,10 +37,10 @@ internal sealed class TestRunner(Repository repository, TestOptions options)
             return (new Tally(0, 1, 0), $"{repository.Relative(project.Assembly)} is missing", default);
         }
 
-        string reportFile = Path.Combine(_reports, project.Name + ".xml");
+        string reportFile = Path.Combine(_reports, project.Name + ".json");
         ToolResult result = Tool.Capture(
             DotNet.Path,
-            [project.Assembly, "-noLogo", "-noColor", "-reporter", "silent", "-result-xml", reportFile, .. options.RunnerArguments],
+            [project.Assembly, "-noLogo", "-noColor", "-reporter", "silent", "-result-ctrf", reportFile, .. options.RunnerArguments],
             repository.Root,
             options.Timeout,
             options.Environment,
@@ -52,7 +52,7 @@ internal sealed class TestRunner(Repository repository, TestOptions options)
                 }
             });
 
-        if (XunitReport.Read(reportFile) is not { } report)
+        if (TestReport.Read(reportFile) is not { } report)
         {
             string trouble = result.TimedOut
                 ? $"still running after {options.Timeout.TotalMinutes:F0} minutes, killed"
