@@ -11,6 +11,7 @@ ITarget[] targets =
     new ApproveTarget(),
     new BenchTarget(),
     new PackTarget(),
+    new CiTarget(),
 ];
 
 if (args is [] or ["help" or "--help" or "-h", ..])

@@ -37,4 +37,7 @@ internal static class Oracle
             Assert.Skip($"{name}: {otherwise}");
         }
     }
+
+    /// <summary>Skips the test where it has no meaning: on another operating system or processor. That is never a failure.</summary>
+    public static void RequirePlatform(bool here, string needed) => Assert.SkipUnless(here, $"platform: needs {needed}");
 }
