@@ -117,7 +117,7 @@ public static class TraceParser
             }
         }
 
-        return best is null ? "`gnomon replay --help` lists the lines of a trace" : $"did you mean `{best}`?";
+        return best is null ? "`gnomon trace format` lists the lines of a trace" : $"did you mean `{best}`?";
     }
 
     // Levenshtein's distance, letters compared without case.
