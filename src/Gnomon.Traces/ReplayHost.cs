@@ -18,21 +18,10 @@ internal sealed class ReplayHost : IDisposable
         {
             Memory = new GuestMemory(_host, header.MemoryPages) { Store = new MemoryPageStore() };
             _switcher = header.Guest == GuestKind.Paravirtual ? new Switcher(_host, hostCpus) : null;
-            bool badKernel = header.Guest == GuestKind.Paravirtual && header.Kernel >= header.SwitcherAddress;
             ShadowOptions options = Options(header, cpus);
-            if (badKernel)
-            {
-                // Such a guest is killed when it declares itself; there must be tables to declare it to.
-                options = options with { KernelAddress = new Gva(header.SwitcherAddress & 0x8000_0000) };
-            }
-
             Mmu = header.Format == TraceFormat.Pae
                 ? ShadowMmu.CreatePae(Memory, options, _switcher)
                 : ShadowMmu.CreateTwoLevel(Memory, options, _switcher);
-            if (badKernel)
-            {
-                Declare(header);
-            }
         }
         catch
         {
@@ -80,17 +69,5 @@ internal sealed class ReplayHost : IDisposable
         const int framesPerMiB = 256;
         int frames = header.MemoryPages + ShadowOptions.DefaultTableBudget + header.Slots + hostCpus + (4 * cpus) + framesPerMiB;
         return Math.Min(HostMemory.MaxLimitMiB, (frames / framesPerMiB) + 1);
-    }
-
-    private void Declare(TraceHeader header)
-    {
-        try
-        {
-            Mmu.SetGuestData(new Gva(header.Kernel));
-        }
-        catch (GuestKilledException)
-        {
-            // Kept in Mmu.KillReason: every line prints it.
-        }
     }
 }

@@ -9,6 +9,7 @@ namespace Gnomon.Traces;
 public sealed class TraceReplayer : IDisposable
 {
     private const int WriteAttempts = 8;
+    private const string Looping = "looping: the access faults again and again though each fault is said to be mapped";
 
     private readonly Trace _trace;
     private readonly ReplayHost _host;
@@ -66,9 +67,10 @@ public sealed class TraceReplayer : IDisposable
             else
             {
                 text = Execute(line.Operation, details);
+                broken = text == Looping ? text : null;
                 if (_auditEvery > 0 && ++done % _auditEvery == 0)
                 {
-                    broken = OneLine(_host.Mmu.Audit());
+                    broken ??= OneLine(_host.Mmu.Audit());
                 }
             }
 
@@ -202,10 +204,18 @@ public sealed class TraceReplayer : IDisposable
         }
     }
 
+    // Looking brings nothing back: a page in the store is read there.
     private string Peek(Gpa address)
     {
         Span<byte> bytes = stackalloc byte[8];
         bytes.Clear();
+        Span<byte> stored = stackalloc byte[PageSize.Bytes];
+        if (_host.Memory.TryLookAtStored(address.Page, stored))
+        {
+            stored.Slice((int)address.PageOffset, _entryBytes).CopyTo(bytes);
+            return Hex(BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        }
+
         PageStatus status = _host.Memory.Read(address, bytes[.._entryBytes]);
         return status == PageStatus.Ok
             ? Hex(BinaryPrimitives.ReadUInt64LittleEndian(bytes))
@@ -272,6 +282,6 @@ public sealed class TraceReplayer : IDisposable
             }
         }
 
-        return "looping: the access faults again and again though each fault is said to be mapped";
+        return Looping;
     }
 }
