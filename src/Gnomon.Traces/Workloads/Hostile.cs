@@ -25,6 +25,9 @@ public sealed class Hostile : IWorkload
     {
         ArgumentNullException.ThrowIfNull(kernel);
         Noise noise = new(kernel);
+
+        // A pinned stack would be the end of it with the first directory that does not map it.
+        kernel.Emit(new TraceOperation.StackPages(default, 0));
         foreach (int round in kernel.Rounds(size))
         {
             kernel.Emit(noise.Next());
@@ -45,7 +48,7 @@ public sealed class Hostile : IWorkload
             < 11 => new TraceOperation.Access(Address(), new PageAccess((PageFaultCode)_chance.Below(32))),
             11 => new TraceOperation.Fault(Address(), (PageFaultCode)(uint)_chance.Bits()),
             12 => new TraceOperation.Load(Table()),
-            13 or 14 => new TraceOperation.SetPte(Table(), Address(), Entry()),
+            13 or 14 => new TraceOperation.SetPte(Table(), Changed(), Entry()),
             15 => new TraceOperation.SetPgd(Table(), Index(kernel.Shape.TopEntries)),
             16 when kernel.Shape.Levels > 2 => new TraceOperation.SetPmd(Table(), Index(kernel.Shape.TableEntries)),
             17 => new TraceOperation.Reclaim(new Gpa((ulong)_chance.Below(GuestKernel.MemoryPages) << PageSize.Shift)),
@@ -53,22 +56,23 @@ public sealed class Hostile : IWorkload
             _ => Rare(),
         };
 
-        private TraceOperation Rare() => _chance.Below(40) switch
+        // The last three mostly kill at once, so they must be rare.
+        private TraceOperation Rare() => _chance.Below(400) switch
         {
-            < 14 => new TraceOperation.FlushUser(),
-            < 24 => new TraceOperation.ClearAll(),
-            < 34 => new TraceOperation.MapSwitcher(_chance.Below(4)),
-            < 36 => new TraceOperation.FailAllocations(_chance.Below(3)),
-            36 => new TraceOperation.Pin(Address()),
-            37 => new TraceOperation.Translate(Address()),
-            38 => new TraceOperation.StackPages(Address(), (uint)_chance.Below(4)),
-            _ => new TraceOperation.Dump(),
+            < 140 => new TraceOperation.FlushUser(),
+            < 240 => new TraceOperation.ClearAll(),
+            < 350 => new TraceOperation.MapSwitcher(_chance.Below(4)),
+            < 390 => new TraceOperation.FailAllocations(_chance.Below(3)),
+            < 397 => new TraceOperation.Dump(),
+            397 => new TraceOperation.Pin(Address()),
+            398 => new TraceOperation.Translate(Address()),
+            _ => new TraceOperation.StackPages(Address(), (uint)_chance.Below(4)),
         };
 
         // Mostly among few tables, so that they become shadowed, shared and recursive.
         private ulong TablePage() => (ulong)(100 + _chance.Below(Places)) << PageSize.Shift;
 
-        private Gpa Table() => new(_chance.OneIn(400)
+        private Gpa Table() => new(_chance.OneIn(1000)
             ? _chance.Bits() & kernel.Shape.LargestEntry
             : TablePage() | (_chance.OneIn(4) ? _chance.Bits() & 0xFFF : 0));
 
@@ -82,7 +86,7 @@ public sealed class Hostile : IWorkload
             _ => _chance.Below(kernel.Shape.TableEntries),
         };
 
-        private uint Index(int entries) => _chance.OneIn(300) ? (uint)_chance.Bits() : (uint)(_chance.OneIn(2) ? Slot() % entries : _chance.Below(entries));
+        private uint Index(int entries) => _chance.OneIn(1000) ? (uint)_chance.Bits() : (uint)(_chance.OneIn(2) ? Slot() % entries : _chance.Below(entries));
 
         private Gva Address()
         {
@@ -95,6 +99,13 @@ public sealed class Hostile : IWorkload
             return new Gva(address | ((uint)_chance.Bits() & PageSize.OffsetMask));
         }
 
+        // A change announced in the Switcher's range kills.
+        private Gva Changed()
+        {
+            Gva address = Address();
+            return address.Value < kernel.Shape.DefaultSwitcher || _chance.OneIn(100) ? address : new Gva(address.Value & 0x7FFF_FFFF);
+        }
+
         private ulong Entry()
         {
             ulong flags = _chance.Bits() & 0xFFF;
@@ -105,7 +116,7 @@ public sealed class Hostile : IWorkload
             }
 
             ulong page = _chance.OneIn(4) ? (ulong)_chance.Below(GuestKernel.MemoryPages) << PageSize.Shift : TablePage();
-            if (_chance.OneIn(500))
+            if (_chance.OneIn(2000))
             {
                 page = _chance.Bits() & ~0xFFFUL;
             }
