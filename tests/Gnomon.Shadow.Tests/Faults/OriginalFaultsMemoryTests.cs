@@ -1,8 +1,53 @@
 namespace Gnomon.Shadow.Tests.Faults;
 
-/// <summary>Spec §5, fault 8: what the original did when the host ran out of memory.</summary>
+/// <summary>Spec §5, faults 6 and 8: memory without account, and what happened when the host ran out.</summary>
 public sealed class OriginalFaultsMemoryTests
 {
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void Fault06_TableBudget_IsNeverExceededAndNothingFails(Format format)
+    {
+        const int budget = 16;
+        using TestGuest guest = GuestBuilder.Paravirtual(format, o => o with { TableBudget = budget });
+        AddressSpace space = guest.NewSpace();
+        for (uint i = 0; i < 64; i++)
+        {
+            space.Map(i << 24, 0x50 + i, UserPage);
+        }
+
+        guest.Load(space);
+        for (uint round = 0; round < 2; round++)
+        {
+            for (uint i = 0; i < 64; i++)
+            {
+                Assert.Equal(TraceWords.Hex((0x50 + i) << 12), guest.Access(i << 24, "wu"));
+            }
+        }
+
+        Assert.InRange(guest.Statistics.TablesPeak, 1, budget);
+        Assert.True(guest.Statistics.TablesTrimmed > 0);
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void Fault06_Shrinker_GivesTablesBackAndThePagesComeAgain(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Paravirtual(format);
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage).Map(User2, 0x51, UserPage);
+        guest.Load(space);
+        guest.Access(User, "wu");
+        guest.Access(User2, "wu");
+        int frames = guest.Host.FramesInUse;
+
+        int trimmed = guest.Then(() => guest.Mmu.Trim(int.MaxValue));
+
+        Assert.True(trimmed >= 2);
+        Assert.Equal(frames - trimmed, guest.Host.FramesInUse);
+        Assert.Equal(1, guest.References(0x50));
+        Assert.Equal("0x50000", guest.Access(User, "wu"));
+        Assert.Equal("0x51000", guest.Access(User2, "wu"));
+    }
+
     [Theory]
     [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
     public void Fault08_StartThatFailsAtAnyAllocation_GivesEveryFrameBack(Format format)
