@@ -311,6 +311,14 @@ public sealed unsafe class GuestMemory : IDisposable
         return null;
     }
 
+    /// <summary>Reads a page that lies in the store and leaves it there: for who looks and must not change anything.</summary>
+    /// <returns>False when the page does not lie there or cannot be read.</returns>
+    public bool TryLookAtStored(Gfn page, Span<byte> destination) =>
+        Contains(page)
+        && (_pages[page.Value].State & GuestPageState.Stored) != 0
+        && Store is not null
+        && Store.TryLoad(_pages[page.Value].Backing, destination);
+
     /// <summary>The host takes the frame behind a page back and keeps its content in <see cref="Store"/> (zero pages need none).</summary>
     /// <returns><see cref="PageStatus.Busy"/> for a page that is pinned or in use; <see cref="PageStatus.StoreFailed"/> without room.</returns>
     public PageStatus Reclaim(Gfn page)

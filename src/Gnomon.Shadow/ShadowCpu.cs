@@ -35,9 +35,24 @@ public sealed class ShadowCpu
 
     internal int RootTable { get; set; }
 
+    /// <summary>Unmodified PAE guests: the four top entries, taken at a load (Intel SDM vol. 3, 4.4.1).</summary>
+    internal ulong[] Pointers { get; } = new ulong[4];
+
     internal Pfn RegisterPage { get; set; }
 
     internal Gva StackTop { get; set; }
 
     internal int StackPages { get; set; }
+
+    /// <summary>The drop of stack leaves that this virtual CPU has answered last.</summary>
+    internal uint StackSeen { get; set; }
+
+    // Where its one or two stack pages are pinned: the leaf table, and the guest page plus one.
+    internal int StackTable0 { get; set; }
+
+    internal int StackTable1 { get; set; }
+
+    internal uint StackPage0 { get; set; }
+
+    internal uint StackPage1 { get; set; }
 }

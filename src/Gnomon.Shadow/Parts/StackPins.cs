@@ -1,0 +1,134 @@
+using Gnomon.Memory;
+using Gnomon.Paging;
+
+namespace Gnomon.Shadow;
+
+/// <summary>(ii) Guest stacks that stay mapped: a trap that goes straight to the guest's handler pushes onto them without the host.</summary>
+internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, DemandPager<TFormat> pager, RootCache<TFormat> roots)
+    where TFormat : struct, IPagingFormat
+{
+    /// <summary>Maps a page for writing by the guest kernel, or finds that it is.</summary>
+    public void PinPage(ShadowCpu cpu, Gva address)
+    {
+        if (IsWritable(cpu, address))
+        {
+            return;
+        }
+
+        PageAccess write = new(PageFaultCode.Write);
+        FaultOutcome outcome = address.Value >= tables.SwitcherAddress
+            ? FaultOutcome.Fault(PageFaultCode.Write)
+            : cpu.IsLinear
+                ? pager.Handle<LinearMode>(cpu, address, write)
+                : pager.Handle<PagedMode>(cpu, address, write);
+        if (outcome.Kind != FaultKind.Mapped)
+        {
+            tables.Fate.Kill(outcome.Kind switch
+            {
+                FaultKind.GuestFault => $"the page at {address} cannot be pinned: the guest's tables do not let its kernel write there",
+                FaultKind.Device => $"the page at {address} cannot be pinned: the device address {outcome.Address} lies behind it",
+                _ => $"the page at {address} cannot be pinned: a page table lies in it at {outcome.Address}",
+            });
+        }
+    }
+
+    /// <summary>The guest says where its kernel stack is.</summary>
+    public void SetStack(ShadowCpu cpu, Gva top, int pages)
+    {
+        if (pages is < 0 or > 2)
+        {
+            tables.Fate.Kill($"a stack of 0x{(uint)pages:x} pages: the guest kernel's stack has one or two");
+        }
+
+        cpu.StackTop = top;
+        cpu.StackPages = pages;
+        tables.Table[cpu.RootTable].StackVersion = ++roots.StackVersion;
+        foreach (ShadowCpu other in tables.Cpus)
+        {
+            // Roots of other virtual CPUs keep their own stacks; only a root that is shared could hold another's.
+            if (other != cpu && other.RootTable != 0)
+            {
+                tables.Table[other.RootTable].StackVersion = roots.StackVersion;
+            }
+        }
+
+        Repin(cpu);
+    }
+
+    /// <summary>Pins the stack again if any leaf of a stack has gone since it was pinned.</summary>
+    public void RepinIfDropped(ShadowCpu cpu)
+    {
+        if (cpu.StackSeen != tables.StackDrops)
+        {
+            Repin(cpu);
+        }
+    }
+
+    /// <summary>The stack is no longer counted on any page: for a virtual CPU that ends.</summary>
+    public void Forget(ShadowCpu cpu)
+    {
+        Uncount(cpu.StackPage0);
+        Uncount(cpu.StackPage1);
+        cpu.StackPage0 = cpu.StackPage1 = 0;
+        cpu.StackTable0 = cpu.StackTable1 = 0;
+    }
+
+    private void Repin(ShadowCpu cpu)
+    {
+        Forget(cpu);
+        if (cpu.StackPages > 0)
+        {
+            (cpu.StackTable0, cpu.StackPage0) = Pin(cpu, new Gva(cpu.StackTop.Value - 1));
+        }
+
+        if (cpu.StackPages > 1)
+        {
+            (cpu.StackTable1, cpu.StackPage1) = Pin(cpu, new Gva(cpu.StackTop.Value - 1 - PageSize.Bytes));
+        }
+
+        cpu.StackSeen = tables.StackDrops;
+    }
+
+    private (int Table, uint PagePlusOne) Pin(ShadowCpu cpu, Gva address)
+    {
+        PinPage(cpu, address);
+        tables.Statistics.StackPins++;
+        int index = Paging<TFormat>.IndexOf(address.Value, 1);
+        if (!tables.TryGetLeafTable(cpu.RootTable, address.Value, out int table) || ShadowTables<TFormat>.EntryOf(ref tables.Table[table], index) == 0)
+        {
+            return default;
+        }
+
+        uint page = ShadowTables<TFormat>.PageOf(ref tables.Table[table], index);
+        tables.Pages[page].Stacks++;
+        return (table, page + 1);
+    }
+
+    private void Uncount(uint pagePlusOne)
+    {
+        if (pagePlusOne != 0)
+        {
+            tables.Pages[pagePlusOne - 1].Stacks--;
+        }
+    }
+
+    private bool IsWritable(ShadowCpu cpu, Gva address)
+    {
+        int number = cpu.RootTable;
+        for (int level = TFormat.Levels; ; level--)
+        {
+            ulong entry = ShadowTables<TFormat>.EntryOf(ref tables.Table[number], Paging<TFormat>.IndexOf(address.Value, level));
+            if ((entry & PageEntry.Present) == 0 || (TFormat.HasRights(level) && (entry & PageEntry.Writable) == 0))
+            {
+                return false;
+            }
+
+            if (level == 1)
+            {
+                return address.Value < tables.SwitcherAddress;
+            }
+
+            number = tables.ChildOf(entry);
+        }
+    }
+}

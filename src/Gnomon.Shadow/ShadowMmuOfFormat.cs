@@ -1,0 +1,558 @@
+using System.Runtime.CompilerServices;
+using Gnomon.Memory;
+using Gnomon.Paging;
+
+namespace Gnomon.Shadow;
+
+/// <summary>
+/// The shadow page tables of one guest in one format. The seven parts:
+/// (i) demand paging, <see cref="DemandPager{TFormat}"/>; (ii) pinned stacks, <see cref="StackPins{TFormat}"/>; (iii) updates that the
+/// guest announces, <see cref="PageTableUpdates{TFormat}"/>; (iv) switching, <see cref="RootCache{TFormat}"/>; (v) flushing,
+/// <see cref="Flusher{TFormat}"/>; (vi) the Switcher, <see cref="SwitcherMapping{TFormat}"/>; (vii) start and end: here.
+/// </summary>
+/// <typeparam name="TFormat">The format.</typeparam>
+internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatcher
+    where TFormat : struct, IPagingFormat
+{
+    private readonly ShadowCpu[] _cpus;
+    private readonly GuestFate _fate = new();
+    private readonly ShadowTables<TFormat> _tables;
+    private readonly Comparison<TFormat> _comparison;
+    private readonly LeafMaker<TFormat> _leaves;
+    private readonly RootCache<TFormat> _roots;
+    private readonly Reclaimer<TFormat> _reclaimer;
+    private readonly GuestTables<TFormat> _guest;
+    private readonly DemandPager<TFormat> _pager;
+    private readonly StackPins<TFormat> _stacks;
+    private readonly PageTableUpdates<TFormat> _updates;
+    private readonly Flusher<TFormat> _flusher;
+    private readonly SwitcherMapping<TFormat>? _switcher;
+    private readonly Switcher? _switcherPages;
+    private bool _disposed;
+
+    public ShadowMmu(GuestMemory memory, ShadowOptions options, Switcher? switcher)
+    {
+        Options = options;
+        _switcherPages = switcher;
+        int budget = OptionCheck.Check<TFormat>(memory, options, switcher);
+        _cpus = new ShadowCpu[options.Cpus];
+        for (int cpu = 0; cpu < _cpus.Length; cpu++)
+        {
+            _cpus[cpu] = new ShadowCpu(cpu, options.Controls);
+        }
+
+        _tables = new ShadowTables<TFormat>(memory, options, Statistics, _fate, _cpus, budget);
+        _comparison = new Comparison<TFormat>(_tables);
+        _leaves = new LeafMaker<TFormat>(_tables);
+        _roots = new RootCache<TFormat>(_tables, _comparison);
+        _tables.Watch = new TableWatch<TFormat>(_tables, _comparison, _leaves, _roots);
+        _reclaimer = new Reclaimer<TFormat>(_tables, _roots);
+        _guest = new GuestTables<TFormat>(_tables, _reclaimer);
+        _pager = new DemandPager<TFormat>(_tables, _guest, _leaves, _comparison, _reclaimer);
+        _stacks = new StackPins<TFormat>(_tables, _pager, _roots);
+        _updates = new PageTableUpdates<TFormat>(_tables, _guest, _leaves, _comparison, _roots);
+        _flusher = new Flusher<TFormat>(_tables, _comparison, _roots);
+        _switcher = switcher is null ? null : new SwitcherMapping<TFormat>(_tables, switcher);
+        foreach (DeviceWindow window in options.Devices)
+        {
+            OptionCheck.Declare(memory, window);
+        }
+
+        Begin();
+        memory.SetWatcher(this);
+    }
+
+    public GuestMemory Memory => _tables.Memory;
+
+    public ShadowOptions Options { get; }
+
+    public ShadowStatistics Statistics { get; } = new();
+
+    public string? KillReason => _fate.Reason;
+
+    public string FormatName => TFormat.Name;
+
+    /// <summary>For the auditor and its tests.</summary>
+    internal ReadOnlySpan<ShadowCpu> AllCpus => _cpus;
+
+    internal ShadowTables<TFormat> Tables => _tables;
+
+    internal RootCache<TFormat> Roots => _roots;
+
+    internal GuestTables<TFormat> Guest => _guest;
+
+    internal Switcher? SwitcherPages => _switcherPages;
+
+    public ShadowCpu Cpu(int cpu) => _cpus[cpu];
+
+    public FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
+    {
+        ShadowCpu current = Alive(cpu);
+        PageAccess access = new(code);
+        Statistics.Faults++;
+        FaultOutcome outcome = address.Value >= _tables.SwitcherAddress
+            ? SwitcherFault(current, address, access)
+            : current.IsLinear
+                ? _pager.Handle<LinearMode>(current, address, access)
+                : _pager.Handle<PagedMode>(current, address, access);
+        switch (outcome.Kind)
+        {
+            case FaultKind.Mapped:
+                Statistics.Fixed++;
+                break;
+            case FaultKind.GuestFault:
+                Statistics.GuestFaults++;
+                break;
+            case FaultKind.Device:
+                Statistics.DeviceFaults++;
+                break;
+            default:
+                Statistics.WatchedFaults++;
+                break;
+        }
+
+        Finish(current);
+        return outcome;
+    }
+
+    public void PinPage(int cpu, Gva address)
+    {
+        ShadowCpu current = Alive(cpu);
+        _stacks.PinPage(current, address);
+        _tables.Settle();
+    }
+
+    public void SetStack(int cpu, Gva top, int pages)
+    {
+        _stacks.SetStack(Alive(cpu), top, pages);
+        _tables.Settle();
+    }
+
+    public void SetPte(int cpu, Gpa directory, Gva address, ulong entry)
+    {
+        ShadowCpu current = Alive(cpu);
+        Statistics.Updates++;
+        _updates.SetPte(current, directory, address, entry);
+        _tables.Settle();
+    }
+
+    public void SetPgd(int cpu, Gpa directory, uint index)
+    {
+        ShadowCpu current = Alive(cpu);
+        Statistics.Updates++;
+        _updates.SetPgd(current, directory, index);
+        Finish(current);
+    }
+
+    public void SetPmd(int cpu, Gpa table, uint index)
+    {
+        ShadowCpu current = Alive(cpu);
+        if (TFormat.Levels < 3)
+        {
+            throw new InvalidOperationException($"The {TFormat.Name} format has no middle tables.");
+        }
+
+        Statistics.Updates++;
+        _updates.SetPmd(current, table, index);
+        if (Options.DiscardAllOnSetPmd && !current.IsLinear)
+        {
+            _flusher.DiscardAll();
+        }
+
+        Finish(current);
+    }
+
+    public bool LoadPageTable(int cpu, Gpa directory)
+    {
+        ShadowCpu current = Alive(cpu);
+        directory = new Gpa(directory.Value & ~(ulong)(TFormat.TopAlignment - 1));
+        _guest.Check(directory);
+        if (_tables.HasPointerRegisters && !TryLoadPointers(current, directory))
+        {
+            return false;
+        }
+
+        Statistics.Loads++;
+        Switch(current, directory, _roots.KeyOf(current, directory));
+        return true;
+    }
+
+    public void EnterLinear(int cpu)
+    {
+        ShadowCpu current = Alive(cpu);
+        if (!current.IsLinear)
+        {
+            SwitchToLinear(current);
+            Finish(current);
+        }
+    }
+
+    public void SetControls(int cpu, PagingControls controls)
+    {
+        ShadowCpu current = Alive(cpu);
+        if (current.Controls == controls)
+        {
+            return;
+        }
+
+        current.Controls = controls;
+        if (!current.IsLinear)
+        {
+            Switch(current, current.Directory, _roots.KeyOf(current, current.Directory));
+        }
+    }
+
+    public void FlushUser(int cpu)
+    {
+        ShadowCpu current = Alive(cpu);
+        Statistics.UserFlushes++;
+        _flusher.FlushUser(current);
+        Finish(current);
+    }
+
+    public void ClearAll(int cpu)
+    {
+        ShadowCpu current = Alive(cpu);
+        Statistics.FullFlushes++;
+        _flusher.ClearAll();
+        Finish(current);
+    }
+
+    public void InvalidatePage(int cpu, Gva address)
+    {
+        ShadowCpu current = Alive(cpu);
+        Statistics.PageInvalidations++;
+        if (!current.IsLinear && address.Value < _tables.SwitcherAddress)
+        {
+            _flusher.InvalidatePage(current, address);
+        }
+
+        _tables.Settle();
+    }
+
+    public void PrepareToRun(int cpu, int hostCpu)
+    {
+        ShadowCpu current = Alive(cpu);
+        if (_switcher is not null)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(hostCpu);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(hostCpu, _switcherPages!.HostCpus);
+            _switcher.Show(current, hostCpu);
+        }
+
+        Finish(current);
+    }
+
+    public void SetGuestData(Gva kernelAddress)
+    {
+        _fate.ThrowIfDead();
+        if (!_tables.HasSwitcher)
+        {
+            return;
+        }
+
+        CheckKernelAddress(kernelAddress.Value);
+        _tables.KernelAddress = kernelAddress.Value;
+        ClearAll(0);
+    }
+
+    public Gpa TranslateGuest(int cpu, Gva address) => _guest.Translate(Alive(cpu), address);
+
+    public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation)
+    {
+        ShadowCpu current = _cpus[cpu];
+        translation = new Gpa(address.Value);
+        if (current.IsLinear)
+        {
+            return true;
+        }
+
+        if (_guest.Probe(current, address, out ulong leaf, out int level) != PageFaultCode.Present)
+        {
+            return false;
+        }
+
+        translation = new Gpa(GuestTables<TFormat>.PageAddress(leaf, level, address.Value) | address.PageOffset);
+        return true;
+    }
+
+    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
+        HardwareWalk<TFormat>.TryTranslate(
+            _tables.Host, _cpus[cpu].Root, address, access, _cpus[cpu].Controls | PagingControls.WriteProtect, out translation, out _);
+
+    public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
+    {
+        page = default;
+        int index = Paging<TFormat>.IndexOf(address.Value, 1);
+        if (!_tables.TryGetLeafTable(_cpus[cpu].RootTable, address.Value, out int number)
+            || _tables.Table[number].Is(TableFlags.Permanent)
+            || ShadowTables<TFormat>.EntryOf(ref _tables.Table[number], index) == 0)
+        {
+            return false;
+        }
+
+        page = new Gfn(ShadowTables<TFormat>.PageOf(ref _tables.Table[number], index));
+        return true;
+    }
+
+    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, _cpus[cpu]);
+
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, _cpus[cpu], first.Value, last.Value);
+
+    public int Trim(int tables)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tables);
+        int trimmed = _reclaimer.Trim(tables);
+        _tables.Settle();
+        return trimmed;
+    }
+
+    public string? Audit() => new ShadowAudit<TFormat>(this).Run();
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        Memory.SetWatcher(null);
+        foreach (ShadowCpu cpu in _cpus)
+        {
+            _stacks.Forget(cpu);
+            cpu.RootTable = 0;
+            cpu.Root = Pfn.None;
+        }
+
+        for (int number = 1; number <= _tables.Pool.HighWater; number++)
+        {
+            if (_tables.Table[number].Is(TableFlags.Root) && _tables.Table[number].Is(TableFlags.Active))
+            {
+                _roots.Evict(number);
+            }
+        }
+
+        foreach (ShadowCpu cpu in _cpus)
+        {
+            _switcher?.End(cpu);
+        }
+
+        _tables.Dispose();
+        _fate.MarkDisposed();
+    }
+
+    void IGuestMemoryWatcher.Stored(Gpa address, int length) => _tables.Watch.Stored(address, length);
+
+    void IGuestMemoryWatcher.DropMappings(Gfn page)
+    {
+        _tables.ReleaseLeavesOf(page);
+        _tables.Shootdown.Complete();
+    }
+
+    bool IGuestMemoryWatcher.PrepareReclaim(Gfn page)
+    {
+        ref ShadowPage state = ref _tables.Pages[page.Value];
+        if (state.Stacks > 0)
+        {
+            return false;
+        }
+
+        for (int number = state.FirstTable; number != 0; number = _tables.Table[number].NextInPage)
+        {
+            if (_tables.Table[number].Key.HasGuestTable && _tables.Table[number].Is(TableFlags.Root) && _tables.Table[number].InUse > 0)
+            {
+                return false;
+            }
+        }
+
+        _tables.Watch.ForgetAll(page);
+        _tables.ReleaseLeavesOf(page);
+        _tables.Shootdown.Complete();
+        return true;
+    }
+
+    void IGuestMemoryWatcher.ProtectAll()
+    {
+        for (uint page = 0; page < Memory.PageCount; page++)
+        {
+            if (_tables.Pages[page].Leaves != 0)
+            {
+                _tables.RevokeWrite(new Gfn(page));
+            }
+        }
+
+        _tables.Shootdown.Complete();
+    }
+
+    // (vii) Start: linear mode, the Switcher mapped. A failure gives everything back.
+    private void Begin()
+    {
+        try
+        {
+            foreach (ShadowCpu cpu in _cpus)
+            {
+                Spare(TFormat.Levels);
+                if (_switcher is not null && !_switcher.TryBegin(cpu))
+                {
+                    throw new InsufficientMemoryException("The host has no frame left for a virtual CPU's register page.");
+                }
+
+                SwitchToLinear(cpu);
+            }
+
+            if (_tables.HasSwitcher && _tables.KernelAddress >= _tables.SwitcherAddress)
+            {
+                _fate.Refuse(KernelInSwitcher(_tables.KernelAddress));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    private void Spare(int count)
+    {
+        while (_tables.Pool.Spare < count)
+        {
+            if (!_tables.Pool.TryMakeSpare())
+            {
+                throw new InsufficientMemoryException("The host has no frames left for a guest's first shadow tables.");
+            }
+        }
+    }
+
+    private void SwitchToLinear(ShadowCpu cpu)
+    {
+        _roots.Leave(cpu);
+        cpu.IsLinear = true;
+        cpu.Directory = default;
+        TableKey key = _roots.LinearKeyOf(cpu);
+        int root = _tables.Find(key);
+        if (root == 0)
+        {
+            _reclaimer.Reserve(1);
+            root = _roots.Acquire(key);
+        }
+
+        _roots.Enter(cpu, root);
+    }
+
+    private void Switch(ShadowCpu cpu, Gpa directory, TableKey key)
+    {
+        bool lazy = Options.Coherence == Coherence.Lazy;
+        int root = _tables.Find(key);
+        if (root != 0 && root == cpu.RootTable && !lazy && !_tables.HasPointerRegisters)
+        {
+            Statistics.LoadsKnown++;
+            _roots.Touch(root);
+            return;
+        }
+
+        bool known = root != 0;
+        if (known)
+        {
+            _tables.Table[root].InUse++;
+            _roots.Leave(cpu);
+            _tables.Table[root].InUse--;
+            Statistics.LoadsKnown++;
+        }
+        else
+        {
+            _roots.Leave(cpu);
+            _reclaimer.Reserve(1);
+            root = _roots.Acquire(key);
+        }
+
+        cpu.IsLinear = false;
+        cpu.Directory = directory;
+        _roots.Enter(cpu, root);
+        if (_tables.HasPointerRegisters)
+        {
+            SyncPointers(cpu);
+        }
+
+        if (lazy)
+        {
+            _tables.Watch.Resume();
+        }
+
+        if (known)
+        {
+            _tables.Settle();
+        }
+        else
+        {
+            _tables.Watch.FinishBegun();
+            Finish(cpu);
+        }
+    }
+
+    private bool TryLoadPointers(ShadowCpu cpu, Gpa directory)
+    {
+        Span<ulong> pointers = stackalloc ulong[4];
+        for (int index = 0; index < pointers.Length; index++)
+        {
+            pointers[index] = _guest.Read(directory.Value, index);
+            if ((pointers[index] & PageEntry.Present) != 0 && (pointers[index] & Pae.PointerReserved) != 0)
+            {
+                return false;
+            }
+        }
+
+        pointers.CopyTo(cpu.Pointers);
+        return true;
+    }
+
+    private void SyncPointers(ShadowCpu cpu)
+    {
+        for (int index = 0; index < cpu.Pointers.Length; index++)
+        {
+            if (ShadowTables<TFormat>.RememberedOf(ref _tables.Table[cpu.RootTable], index) != cpu.Pointers[index])
+            {
+                _tables.Unlink(cpu.RootTable, index);
+            }
+        }
+    }
+
+    private FaultOutcome SwitcherFault(ShadowCpu cpu, Gva address, PageAccess access)
+    {
+        PageFaultCode code = access.Code | (cpu.IsLinear ? 0 : _guest.Probe(cpu, address, out _, out _));
+        return FaultOutcome.Fault(TFormat.HasNoExecute(cpu.Controls) ? code : code & ~PageFaultCode.Fetch);
+    }
+
+    private void CheckKernelAddress(ulong address)
+    {
+        if (address >= _tables.SwitcherAddress)
+        {
+            _fate.Kill(KernelInSwitcher(address));
+        }
+    }
+
+    private string KernelInSwitcher(ulong address) =>
+        $"the kernel address 0x{address:x} lies in the Switcher's range, which begins at 0x{_tables.SwitcherAddress:x}";
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ShadowCpu Alive(int cpu)
+    {
+        if (_fate.IsDead)
+        {
+            _fate.ThrowIfDead();
+        }
+
+        return _cpus[cpu];
+    }
+
+    // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
+    private void Finish(ShadowCpu cpu)
+    {
+        _tables.Settle();
+        if (cpu.StackSeen != _tables.StackDrops)
+        {
+            _stacks.RepinIfDropped(cpu);
+            _tables.Settle();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using Gnomon.Memory;
+using Gnomon.Paging;
+
+namespace Gnomon.Shadow;
+
+/// <summary>
+/// The invalidations of one operation: collected while it changes tables, complete before any frame is used for something else.
+/// Costs nothing while nobody keeps translations.
+/// </summary>
+internal sealed class Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
+{
+    private const int Capacity = 8;
+
+    private readonly Invalidation[] _collected = new Invalidation[Capacity];
+    private int _count;
+    private bool _everything;
+
+    /// <summary>Whether any virtual CPU keeps translations.</summary>
+    public bool HasListeners
+    {
+        get
+        {
+            foreach (ShadowCpu cpu in cpus)
+            {
+                if (cpu.Mailbox.HasCache)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
+    public void Add(Gva start, ulong length, InvalidationKind kind)
+    {
+        if (_count == Capacity)
+        {
+            _everything = true;
+        }
+        else
+        {
+            _collected[_count++] = new Invalidation(Pfn.None, start, length, kind);
+        }
+    }
+
+    public void AddEverything() => _everything = true;
+
+    /// <summary>Returns when no virtual CPU uses any translation that was collected.</summary>
+    public void Complete()
+    {
+        if (_count == 0 && !_everything)
+        {
+            return;
+        }
+
+        foreach (ShadowCpu cpu in cpus)
+        {
+            if (!cpu.Mailbox.HasCache)
+            {
+                continue;
+            }
+
+            if (_everything)
+            {
+                cpu.Mailbox.Post(Invalidation.Everything);
+                statistics.Invalidations++;
+            }
+            else
+            {
+                for (int i = 0; i < _count; i++)
+                {
+                    cpu.Mailbox.Post(in _collected[i]);
+                }
+
+                statistics.Invalidations += _count;
+            }
+        }
+
+        foreach (ShadowCpu cpu in cpus)
+        {
+            cpu.Mailbox.WaitUntilDropped();
+        }
+
+        _count = 0;
+        _everything = false;
+    }
+}
