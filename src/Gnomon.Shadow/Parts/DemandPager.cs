@@ -298,13 +298,14 @@ internal sealed unsafe class DemandPager<TFormat>(
         else
         {
             child = tables.Make(key, TableFlags.None);
-            if (key.Level == 2 && key.Cpu >= 0)
-            {
-                tables.Attach(child, Paging<TFormat>.IndexOf((uint)tables.SwitcherAddress, 2), tables.SwitcherLeaf[key.Cpu], 0, PageEntry.Writable);
-            }
         }
 
         tables.Attach(parent, index, child, guestEntry, rights);
+        if (!known && key.Level == 2 && key.Cpu >= 0)
+        {
+            tables.Attach(child, Paging<TFormat>.IndexOf((uint)tables.SwitcherAddress, 2), tables.SwitcherLeaf[key.Cpu], 0, PageEntry.Writable);
+        }
+
         return child;
     }
 

@@ -154,7 +154,8 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
         }
     }
 
-    private static int PlaceOf(uint address)
+    /// <summary>The place of the leaf table that maps an address.</summary>
+    public static int PlaceOf(uint address)
     {
         int place = 0;
         for (int level = TFormat.Levels; level > 1; level--)

@@ -63,7 +63,7 @@ internal unsafe struct ShadowTable
     public int Slot;
 
     /// <summary>The flush that compared it last, so that one flush compares it once.</summary>
-    public uint Compared;
+    public ulong Compared;
 
     /// <summary>Which setting of its virtual CPU's stack was pinned in it (roots).</summary>
     public uint StackVersion;

@@ -226,7 +226,7 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
         ref ShadowTable upper = ref Table[parent];
         ref ShadowTable lower = ref Table[child];
         int place = LinkCounts.Place(upper.Home, index, TFormat.IndexBits);
-        if (lower.Parents == 0)
+        if (lower.Parents == 0 && !lower.Is(TableFlags.Permanent))
         {
             lower.Home = place;
             lower.HomeParents = 1;
