@@ -219,12 +219,11 @@ public sealed class DemandPageTests
     }
 
     [Theory]
-    [InlineData(Format.TwoLevel)]
-    [InlineData(Format.Pae)]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
     public void DemandPage_LargePage_IsSplinteredWithTheRightsOfItsPath(Format format)
     {
         using TestGuest guest = GuestBuilder.Paravirtual(format);
-        AddressSpace space = guest.NewSpace().MapLarge(User, 0x400, UserPage).MapLarge(User2, 0x600, P | US);
+        AddressSpace space = guest.NewSpace().MapLarge(User, 0x400, UserPage).MapLarge(User2, 0xC00, P | US);
         guest.Load(space);
 
         Assert.Equal("0x405678", guest.Access(User + 0x5678, "ru"));

@@ -23,7 +23,7 @@ public sealed class LoadPageTableTests
     [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
     public void LoadPageTable_OfTheLastLinearProcessor_LetsTheLinearRootGo(Format format)
     {
-        using TestGuest guest = GuestBuilder.Paravirtual(format, o => o with { Cpus = 2 });
+        using TestGuest guest = GuestBuilder.Unmodified(format, Coherence.Watched, o => o with { Cpus = 2 });
         guest.Access(0x50_000, "wk", cpu: 0);
         AddressSpace space = guest.NewSpace().Map(User, 0x52, UserPage);
 

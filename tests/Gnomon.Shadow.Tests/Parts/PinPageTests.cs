@@ -128,7 +128,7 @@ public sealed class PinPageTests
         using TestGuest guest = new GuestBuilder(format) { Store = new MemoryStore() }.Build();
         guest.Load(guest.NewKernelSpace());
         guest.Stack(StackTop, 1);
-        guest.StoreAt(StackTop - 4, 0x1234);
+        guest.StoreAt(StackTop - 8, 0x1234);
 
         guest.Reclaim(StackPage);
         guest.Run();
