@@ -42,8 +42,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Where the frames come from.</summary>
     public HostMemory Host { get; }
 
-    /// <summary>The number of guest pages (<c>pfnLimit</c>).</summary>
-    public uint PageCount { get; }
+    /// <summary>The number of guest pages (<c>pfnLimit</c>); zero after <see cref="Dispose"/>, when no page is left to be reached.</summary>
+    public uint PageCount { get; private set; }
 
     /// <summary>The guest's one lock: around everything that changes its memory's backing or its shadow tables.</summary>
     public Lock Gate { get; } = new();
@@ -428,6 +428,7 @@ public sealed unsafe class GuestMemory : IDisposable
             }
         }
 
+        PageCount = 0;
         NativeMemory.Free(_pages);
     }
 
