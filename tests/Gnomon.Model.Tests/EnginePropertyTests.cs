@@ -66,8 +66,10 @@ public sealed class EnginePropertyTests
             Deviation? deviation = ScenarioRun.Run(scenario, out int steps);
             if (deviation is not null)
             {
+                if (Environment.GetEnvironmentVariable("GNOMON_DEBUG") is not null) { Console.Error.WriteLine($"FAIL {name} {scenario.Steps.Count} step {deviation.Step}: {deviation.Message}"); if (deviation.Hangs) { Console.Error.WriteLine(TraceWriter.Write(scenario with { Steps = [.. scenario.Steps.Take(deviation.Step + 1)] })); } }
                 int length = scenario.Steps.Count;
                 scenario = Shrinker.Shrink(scenario, ref deviation, s => ScenarioRun.Run(s, out _));
+                if (Environment.GetEnvironmentVariable("GNOMON_DEBUG") is not null) { Console.Error.WriteLine($"SHRUNK {scenario.Steps.Count} step {deviation.Step}: {deviation.Message}\n{TraceWriter.Write(scenario)}\n=====\n"); if (!deviation.Hangs) { return; } Environment.Exit(1); }
                 Assert.Fail(
                     $"{name}, seed {Seed}, generator {state}, {length} steps shrunk to {scenario.Steps.Count}\n"
                     + $"step {deviation.Step + 1}: {deviation.Message}\n\n{TraceWriter.Write(scenario)}");
@@ -77,6 +79,7 @@ public sealed class EnginePropertyTests
             sequences++;
         }
 
+        if (Environment.GetEnvironmentVariable("GNOMON_DEBUG") is not null) { Console.Error.WriteLine($"{name}: {done} steps in {sequences} sequences, {clock.ElapsedMilliseconds} ms, seed {Seed}"); }
         TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {done} steps in {sequences} sequences, {clock.ElapsedMilliseconds} ms, seed {Seed}");
     }
 }

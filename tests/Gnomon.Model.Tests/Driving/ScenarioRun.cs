@@ -8,6 +8,8 @@ namespace Gnomon.Model.Tests.Driving;
 /// <summary>Runs a scenario on the engine and on the model, and compares after every step.</summary>
 public sealed class ScenarioRun : IDisposable
 {
+    private const int PatienceSeconds = 20;
+
     private readonly Scenario _scenario;
     private readonly Bench _bench;
     private readonly GuestModel _model;
@@ -34,35 +36,52 @@ public sealed class ScenarioRun : IDisposable
     /// <returns>Null when engine and model agree.</returns>
     public static Deviation? Run(Scenario scenario, out int steps)
     {
-        steps = 0;
-        ScenarioRun run = new(scenario);
+        // On a thread of its own: a step that never ends is a finding, not a test that hangs.
+        int done = 0;
+        Deviation? deviation = null;
+        Thread thread = new(() => deviation = RunHere(scenario, ref done)) { IsBackground = true };
+        thread.Start();
+        if (!thread.Join(TimeSpan.FromSeconds(PatienceSeconds)))
+        {
+            steps = Volatile.Read(ref done);
+            return new Deviation(steps, "the step never ends") { Hangs = true };
+        }
+
+        steps = done;
+        return deviation;
+    }
+
+    private static Deviation? RunHere(Scenario scenario, ref int steps)
+    {
+        ScenarioRun? run = null;
         try
         {
+            run = new ScenarioRun(scenario);
             bool alive = true;
             run._observer.Look();
-            for (; steps < scenario.Steps.Count && alive; steps++)
+            while (steps < scenario.Steps.Count && alive)
             {
                 alive = run.Step(scenario.Steps[steps]);
+                steps++;
             }
 
-            steps = Math.Min(steps, scenario.Steps.Count);
             run.Finish(alive);
             return null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             string text = e is DeviationException ? e.Message : e.ToString();
-            return new Deviation(Math.Min(steps, scenario.Steps.Count), text);
+            return new Deviation(steps, text);
         }
         finally
         {
             try
             {
-                run.Dispose();
+                run?.Dispose();
             }
-            catch (InvalidOperationException) when (steps < scenario.Steps.Count)
+            catch (InvalidOperationException)
             {
-                // The run has failed already: what it left behind must not hide why.
+                // A run that failed may leave counts that do not add up: that must not hide why it failed.
             }
         }
     }

@@ -3,6 +3,24 @@ namespace Gnomon.Model.Tests.Driving;
 /// <summary>Makes a failing scenario short: takes steps away, then simplifies options, while it still fails.</summary>
 public static class Shrinker
 {
+    // Each takes one option to its plainest value, and leaves a scenario that has it equal.
+    private static readonly Func<Scenario, Scenario>[] Simpler =
+    [
+        s => s with { Guest = s.Guest with { Cpus = Math.Min(s.Guest.Cpus, s.Steps.Count == 0 ? 1 : s.Steps.Max(step => step.Cpu) + 1) } },
+        s => s with { Prefault = 1 },
+        s => s with { Budget = 0 },
+        s => s with { HostMiB = 16 },
+        s => s with { Slots = Math.Max(4, s.Guest.Cpus) },
+        s => s with { Discard = false },
+        s => s with { DiscardOnSetPmd = false },
+        s => s with { Replacement = Replacement.Lru },
+        s => s.Guest.Holes.Count == 0 ? s : s with { Guest = s.Guest with { Holes = [] } },
+        s => s.Guest.ReadOnly.Count == 0 ? s : s with { Guest = s.Guest with { ReadOnly = [] } },
+        s => s.Guest.Devices.Count == 0 ? s : s with { Guest = s.Guest with { Devices = [] } },
+        s => s with { Guest = s.Guest with { Strict = false } },
+        s => s with { Guest = s.Guest with { Kernel = 0xC000_0000 } },
+    ];
+
     /// <summary>The shortest failing scenario found.</summary>
     /// <param name="scenario">One that fails.</param>
     /// <param name="deviation">How; replaced by how the short one fails.</param>
@@ -10,7 +28,7 @@ public static class Shrinker
     public static Scenario Shrink(Scenario scenario, ref Deviation deviation, Func<Scenario, Deviation?> run)
     {
         scenario = scenario with { Steps = [.. scenario.Steps.Take(deviation.Step + 1)] };
-        bool smaller = true;
+        bool smaller = !deviation.Hangs;
         while (smaller)
         {
             smaller = false;
@@ -23,8 +41,9 @@ public static class Shrinker
                 }
             }
 
-            foreach (Scenario candidate in Simpler(scenario))
+            foreach (Func<Scenario, Scenario> simpler in Simpler)
             {
+                Scenario candidate = simpler(scenario);
                 smaller |= candidate != scenario && Try(candidate, ref scenario, ref deviation, run);
             }
         }
@@ -32,10 +51,18 @@ public static class Shrinker
         return scenario;
     }
 
+    // The message without its numbers: a shorter scenario that fails in another way is another finding.
+    private static string Kind(Deviation deviation)
+    {
+        string first = deviation.Message.Split('\n')[0];
+        string words = string.Concat(first.Split(' ').Where(word => !word.Any(char.IsDigit)));
+        return words[..Math.Min(48, words.Length)];
+    }
+
     private static bool Try(Scenario candidate, ref Scenario scenario, ref Deviation deviation, Func<Scenario, Deviation?> run)
     {
         Deviation? found = run(candidate);
-        if (found is null)
+        if (found is null || Kind(found) != Kind(deviation))
         {
             return false;
         }
@@ -45,25 +72,4 @@ public static class Shrinker
         return true;
     }
 
-    private static IEnumerable<Scenario> Simpler(Scenario s)
-    {
-        int cpus = s.Steps.Count == 0 ? 1 : s.Steps.Max(step => step.Cpu) + 1;
-        if (s.Guest.Cpus > cpus)
-        {
-            yield return s with { Guest = s.Guest with { Cpus = cpus } };
-        }
-
-        yield return s.Prefault == 1 ? s : s with { Prefault = 1 };
-        yield return s.Budget == 0 ? s : s with { Budget = 0 };
-        yield return s.HostMiB == 16 ? s : s with { HostMiB = 16 };
-        yield return s.Slots == 4 ? s : s with { Slots = 4 };
-        yield return !s.Discard ? s : s with { Discard = false };
-        yield return !s.DiscardOnSetPmd ? s : s with { DiscardOnSetPmd = false };
-        yield return s.Replacement == Replacement.Lru ? s : s with { Replacement = Replacement.Lru };
-        yield return s.Guest.Holes.Count == 0 ? s : s with { Guest = s.Guest with { Holes = [] } };
-        yield return s.Guest.ReadOnly.Count == 0 ? s : s with { Guest = s.Guest with { ReadOnly = [] } };
-        yield return s.Guest.Devices.Count == 0 ? s : s with { Guest = s.Guest with { Devices = [] } };
-        yield return !s.Guest.Strict ? s : s with { Guest = s.Guest with { Strict = false } };
-        yield return s.Guest.Kernel == 0xC000_0000 ? s : s with { Guest = s.Guest with { Kernel = 0xC000_0000 } };
-    }
 }
