@@ -23,11 +23,11 @@ public sealed class ReplayCommandTests
     [Fact]
     public void Replay_KilledGuest_EndsWithStatus0()
     {
-        Ended ended = GnomonProcess.Run(Encoding.ASCII.GetBytes("gnomon-trace 1\ninit\ntranslate 0xf0000000\ndump\n"), "replay", "-");
+        Ended ended = GnomonProcess.Run(Encoding.ASCII.GetBytes("gnomon-trace 1\ninit\nload 0x1000\ntranslate 0x400000\ndump\n"), "replay", "-");
 
         Assert.Equal((0, ""), (ended.Status, ended.Error));
-        Assert.Equal(3, ended.Lines.Length);
-        Assert.All(ended.Lines[1..], line => Assert.Contains(": killed: ", line, StringComparison.Ordinal));
+        Assert.Equal(4, ended.Lines.Length);
+        Assert.All(ended.Lines[2..], line => Assert.Contains(": killed: ", line, StringComparison.Ordinal));
     }
 
     [Fact]

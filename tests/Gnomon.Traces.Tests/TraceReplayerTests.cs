@@ -50,6 +50,10 @@ public sealed class TraceReplayerTests
     }
 
     [Fact]
+    public void Stack_OfAnyCount_IsReportedAsTheGuestSaidIt() =>
+        Assert.Contains("0xffffffff", Text.Replay(Text.Of("", "stack 0xc0002000 0xffffffff"))[^1], StringComparison.Ordinal);
+
+    [Fact]
     public void Memory_OfTheLargestGuest_IsReplayed()
     {
         Assert.Equal("5: 0xfffff123", Text.Replay(Text.Of("memory 1048576", "poke 0xfffffffc 1", "translate 0xfffff123"))[^1]);
