@@ -28,6 +28,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private readonly Flusher<TFormat> _flusher;
     private readonly SwitcherMapping<TFormat>? _switcher;
     private readonly Switcher? _switcherPages;
+    private readonly bool _hasPlainLoads;
     private bool _disposed;
 
     public ShadowMmu(GuestMemory memory, ShadowOptions options, Switcher? switcher)
@@ -49,7 +50,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _reclaimer = new Reclaimer<TFormat>(_tables, _roots);
         _guest = new GuestTables<TFormat>(_tables, _reclaimer);
         _pager = new DemandPager<TFormat>(_tables, _guest, _leaves, _comparison, _reclaimer);
-        _stacks = new StackPins<TFormat>(_tables, _pager, _roots);
+        _stacks = new StackPins<TFormat>(_tables, _pager);
         _updates = new PageTableUpdates<TFormat>(_tables, _guest, _leaves, _comparison, _roots);
         _flusher = new Flusher<TFormat>(_tables, _comparison, _roots);
         _switcher = switcher is null ? null : new SwitcherMapping<TFormat>(_tables, switcher);
@@ -58,6 +59,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
             OptionCheck.Declare(memory, window);
         }
 
+        _hasPlainLoads = options.Coherence != Coherence.Lazy && !_tables.HasPointerRegisters;
         Begin();
         memory.SetWatcher(this);
     }
@@ -83,7 +85,16 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     internal Switcher? SwitcherPages => _switcherPages;
 
-    public ShadowCpu Cpu(int cpu) => _cpus[cpu];
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ShadowCpu Cpu(int cpu)
+    {
+        if ((uint)cpu >= (uint)_cpus.Length)
+        {
+            ThrowNoSuchCpu(cpu);
+        }
+
+        return _cpus[cpu];
+    }
 
     public FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
     {
@@ -118,8 +129,11 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     public void PinPage(int cpu, Gva address)
     {
         ShadowCpu current = Alive(cpu);
-        _stacks.PinPage(current, address);
-        _tables.Settle();
+        if (!_stacks.IsWritable(current, address))
+        {
+            _stacks.PinPage(current, address);
+            _tables.Settle();
+        }
     }
 
     public void SetStack(int cpu, Gva top, int pages)
@@ -166,6 +180,13 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     {
         ShadowCpu current = Alive(cpu);
         directory = new Gpa(directory.Value & ~(ulong)(TFormat.TopAlignment - 1));
+        if (_hasPlainLoads && _tables.Memory.Contains(directory.Page) && _roots.TrySwitch(current, directory))
+        {
+            Statistics.Loads++;
+            Statistics.LoadsKnown++;
+            return true;
+        }
+
         _guest.Check(directory);
         if (_tables.HasPointerRegisters && !TryLoadPointers(current, directory))
         {
@@ -260,7 +281,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation)
     {
-        ShadowCpu current = _cpus[cpu];
+        ShadowCpu current = Cpu(cpu);
         translation = new Gpa(address.Value);
         if (current.IsLinear)
         {
@@ -278,13 +299,13 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
         HardwareWalk<TFormat>.TryTranslate(
-            _tables.Host, _cpus[cpu].Root, address, access, _cpus[cpu].Controls | PagingControls.WriteProtect, out translation, out _);
+            _tables.Host, Cpu(cpu).Root, address, access, Cpu(cpu).Controls | PagingControls.WriteProtect, out translation, out _);
 
     public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
     {
         page = default;
         int index = Paging<TFormat>.IndexOf(address.Value, 1);
-        if (!_tables.TryGetLeafTable(_cpus[cpu].RootTable, address.Value, out int number)
+        if (!_tables.TryGetLeafTable(Cpu(cpu).RootTable, address.Value, out int number)
             || _tables.Table[number].Is(TableFlags.Permanent)
             || ShadowTables<TFormat>.EntryOf(ref _tables.Table[number], index) == 0)
         {
@@ -295,9 +316,9 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, _cpus[cpu]);
+    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, Cpu(cpu));
 
-    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, _cpus[cpu], first.Value, last.Value);
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
 
     public int Trim(int tables)
     {
@@ -542,16 +563,19 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
             _fate.ThrowIfDead();
         }
 
-        return _cpus[cpu];
+        return Cpu(cpu);
     }
+
+    private void ThrowNoSuchCpu(int cpu) =>
+        throw new ArgumentOutOfRangeException(nameof(cpu), cpu, $"The guest has virtual CPUs 0 to {_cpus.Length - 1}.");
 
     // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
     private void Finish(ShadowCpu cpu)
     {
         _tables.Settle();
-        if (cpu.StackSeen != _tables.StackDrops)
+        if (_stacks.MayBeMissing(cpu))
         {
-            _stacks.RepinIfDropped(cpu);
+            _stacks.Repin(cpu);
             _tables.Settle();
         }
     }

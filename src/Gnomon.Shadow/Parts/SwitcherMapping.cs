@@ -24,12 +24,14 @@ internal sealed unsafe class SwitcherMapping<TFormat>(ShadowTables<TFormat> tabl
         cpu.RegisterPage = registers;
         int leaf = tables.Make(TableKey.Null.At(0, 1).PrivateTo(cpu.Number), TableFlags.Permanent);
         tables.Table[leaf].InUse = 1;
+        tables.Table[leaf].Home = PageTableUpdates<TFormat>.PlaceOf((uint)tables.SwitcherAddress);
         tables.SwitcherLeaf[cpu.Number] = leaf;
         Map(leaf, 0, switcher.Code, 0);
         if (TFormat.Levels > 2)
         {
             int mid = tables.Make(TableKey.Null.At(0, 2).PrivateTo(cpu.Number), TableFlags.Permanent);
             tables.Table[mid].InUse = 1;
+            tables.Table[mid].Home = tables.SwitcherTop;
             tables.NullMid[cpu.Number] = mid;
             tables.Attach(mid, Paging<TFormat>.IndexOf((uint)tables.SwitcherAddress, 2), leaf, 0, PageEntry.Writable);
         }

@@ -15,7 +15,7 @@ namespace Gnomon.Shadow;
 internal sealed unsafe class Comparison<TFormat>(ShadowTables<TFormat> tables)
     where TFormat : struct, IPagingFormat
 {
-    private uint _round;
+    private ulong _round;
 
     /// <summary>Begins a flush: no table is compared twice in one.</summary>
     public void BeginRound() => _round++;
