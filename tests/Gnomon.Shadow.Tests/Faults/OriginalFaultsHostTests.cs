@@ -235,6 +235,29 @@ public sealed class OriginalFaultsHostTests
     }
 
     [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void Fault05_FlushWithATableLinkedManyTimes_ComparesItOnce(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Paravirtual(format);
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage);
+        for (uint i = 1; i < 40; i++)
+        {
+            space.Link(User + (i << 22), space.TableOf(User));
+        }
+
+        guest.Load(space);
+        for (uint i = 0; i < 40; i++)
+        {
+            Assert.Equal("0x50000", guest.Access(User + (i << 22), "wu"));
+        }
+
+        long compared = guest.Statistics.Resyncs;
+        guest.FlushUser();
+
+        Assert.InRange(guest.Statistics.Resyncs - compared, 1, guest.Statistics.TablesPresent);
+    }
+
+    [Theory]
     [MemberData(nameof(AttributeBits))]
     public void Fault07_AttributeBitsOfALeaf_NeverReachTheShadow(Format format, ulong bits)
     {
