@@ -147,8 +147,8 @@ public sealed class WishesTests
 
         for (uint i = 0; i < pages; i++)
         {
-            Assert.Equal((3UL << 16) | i, one.Peek((0x50 + i) << 12) & 0xFFFF_FFFF);
-            Assert.Equal((3UL << 16) | 0x8000 | i, two.Peek((0x50 + i) << 12) & 0xFFFF_FFFF);
+            Assert.Equal((3U << 16) | i, one.ReadAt(User + (i << 12)));
+            Assert.Equal((3U << 16) | 0x8000 | i, two.ReadAt(User + (i << 12)));
         }
 
         Assert.True(one.Statistics.PagesEvicted + two.Statistics.PagesEvicted > 0);

@@ -107,6 +107,22 @@ internal sealed class TestGuest : IDisposable
     public string StoreAt(uint address, ulong value, string mode = "k", int cpu = 0) =>
         _processors[cpu].Store(address, BitConverter.GetBytes(value).AsSpan(0, Shape.EntrySize), mode);
 
+    /// <summary>What guest code reads at an address: faults are handled, the frame that the shadows name is read.</summary>
+    public uint ReadAt(uint address, string mode = "u", int cpu = 0)
+    {
+        for (int attempt = 0; attempt < 4; attempt++)
+        {
+            if (Mmu.TryWalkShadow(cpu, new Gva(address), TraceWords.Kind("r" + mode), out HardwareTranslation hit))
+            {
+                return BitConverter.ToUInt32(Host.Bytes(hit.Frame)[(int)(address & 0xFFF)..]);
+            }
+
+            Assert.Equal(FaultKind.Mapped, Then(() => Mmu.DemandPage(cpu, new Gva(address), TraceWords.Kind("r" + mode).Code)).Kind);
+        }
+
+        throw Broken($"a load at 0x{address:x} faults for ever");
+    }
+
     public void Pin(uint address, int cpu = 0) => Then(() => Mmu.PinPage(cpu, new Gva(address)));
 
     public void Stack(uint top, int pages, int cpu = 0) => Then(() => Mmu.SetStack(cpu, new Gva(top), pages));
