@@ -281,6 +281,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation)
     {
+        ThrowIfDisposed();
         ShadowCpu current = Cpu(cpu);
         translation = new Gpa(address.Value);
         if (current.IsLinear)
@@ -297,12 +298,17 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
-        HardwareWalk<TFormat>.TryTranslate(
-            _tables.Host, Cpu(cpu).Root, address, access, Cpu(cpu).Controls | PagingControls.WriteProtect, out translation, out _);
+    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation)
+    {
+        ThrowIfDisposed();
+        ShadowCpu current = Cpu(cpu);
+        return HardwareWalk<TFormat>.TryTranslate(
+            _tables.Host, current.Root, address, access, current.Controls | PagingControls.WriteProtect, out translation, out _);
+    }
 
     public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
     {
+        ThrowIfDisposed();
         page = default;
         int index = Paging<TFormat>.IndexOf(address.Value, 1);
         if (!_tables.TryGetLeafTable(Cpu(cpu).RootTable, address.Value, out int number)
@@ -316,19 +322,34 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, Cpu(cpu));
+    public IEnumerable<ShadowLeaf> Leaves(int cpu)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Shadow(this, Cpu(cpu));
+    }
 
-    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
+    }
 
     public int Trim(int tables)
     {
+        ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfNegative(tables);
         int trimmed = _reclaimer.Trim(tables);
         _tables.Settle();
         return trimmed;
     }
 
-    public string? Audit() => new ShadowAudit<TFormat>(this).Run();
+    public string? Audit()
+    {
+        ThrowIfDisposed();
+        return new ShadowAudit<TFormat>(this).Run();
+    }
+
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     public void Dispose()
     {
@@ -392,6 +413,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _tables.Shootdown.Complete();
         return true;
     }
+
+    void IGuestMemoryWatcher.Ending() => Dispose();
 
     void IGuestMemoryWatcher.ProtectAll()
     {
