@@ -406,7 +406,7 @@ public sealed unsafe class GuestMemory : IDisposable
         return PageStatus.Ok;
     }
 
-    /// <summary>Gives every frame and every stored page back. Who mapped them must have let go before.</summary>
+    /// <summary>Gives every frame and every stored page back. The watcher lets go of them first; a device must have done so.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -415,6 +415,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
 
         _disposed = true;
+        _watcher?.Ending();
         for (uint page = 0; page < PageCount; page++)
         {
             ref GuestPage state = ref _pages[page];

@@ -414,6 +414,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
+    void IGuestMemoryWatcher.Ending() => Dispose();
+
     void IGuestMemoryWatcher.ProtectAll()
     {
         for (uint page = 0; page < Memory.PageCount; page++)
