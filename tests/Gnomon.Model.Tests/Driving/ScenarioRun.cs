@@ -17,6 +17,7 @@ public sealed class ScenarioRun : IDisposable
     private readonly List<ModelMemory> _clones = [];
     private HashSet<ulong> _watchedBefore = [];
     private long _scarceUntil;
+    private string _said = "";
 
     private ScenarioRun(Scenario scenario)
     {
@@ -70,7 +71,7 @@ public sealed class ScenarioRun : IDisposable
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            string text = e is DeviationException ? e.Message : e.ToString();
+            string text = e is DeviationException ? $"{e.Message} ({run?._said})" : e.ToString();
             return new Deviation(steps, text);
         }
         finally
@@ -122,6 +123,7 @@ public sealed class ScenarioRun : IDisposable
             expected.MayKill("memory is scarce");
         }
 
+        _said = killed is null ? $"the engine said {answer}" : $"killed: {killed}";
         Judge(expected, answer, killed);
         Apply(expected, killed is not null);
         if (op.Kind == OperationKind.FailAllocations)

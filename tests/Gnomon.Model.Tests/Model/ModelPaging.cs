@@ -135,6 +135,12 @@ public sealed class ModelPaging(ModelConfig config, ModelWalker walker)
             return;
         }
 
+        if (config.Strict && walk.Steps.Take(walk.Steps.Count - 1).Any(step => step.Address == walk.Steps[^1].Address))
+        {
+            // The leaf is an upper entry too: once accessed, it has a flag that strict mode may forbid there.
+            e.MayKill("strict");
+        }
+
         e.Result = ModelResult.Mapped;
         e.WatchedAllowed = write && MayBeWatched(walk.Page);
         Mark(walk, write, e);
