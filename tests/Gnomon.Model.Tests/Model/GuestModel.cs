@@ -67,7 +67,14 @@ public sealed class GuestModel
     {
         Expectation e = new();
         _paging.PinStack(_cpus[cpu], e, certain: !Config.InSwitcher(address));
-        if (e.Kill != ModelKill.Must)
+        if (e.Kill == ModelKill.Must)
+        {
+            // The fault may have been handled before the stack was looked for.
+            Expectation fault = new();
+            _paging.Demand(_cpus[cpu], address, code, fault);
+            e.Effects.AddRange(fault.Effects.Select(effect => effect with { Certain = false }));
+        }
+        else
         {
             _paging.Demand(_cpus[cpu], address, code, e);
             if (e.Result == ModelResult.Mapped && !_cpus[cpu].Linear)
