@@ -137,7 +137,8 @@ public sealed class Observer(Bench bench, GuestModel model, IReadOnlyList<uint> 
             yield break;
         }
 
-        bool always = !model.Config.Pae || !model.Cpu(cpu).NoExecute;
+        // Shadows run with NX on, whatever the guest's controls say; two-level has no such bit.
+        bool always = !model.Config.Pae;
         uint start = model.Config.Switcher;
         yield return (start, false, true);
         int host = model.Cpu(cpu).HostCpu;
