@@ -209,6 +209,8 @@ public sealed class ScenarioRun : IDisposable
         }
         else if (outcome.Kind == FaultKind.Watched)
         {
+            Observer.Require(IsWatched(outcome.Address.Value >> 12), $"{outcome} names a page that is not watched");
+            _watchedBefore.Add(outcome.Address.Value >> 12);
             answer = answer with { Store = EngineAnswer.Write(_bench.Memory, outcome.Address.Value & ~(ulong)(_model.Config.EntrySize - 1), Bytes(op)) };
         }
 
