@@ -101,6 +101,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ShadowCpu current = Alive(cpu);
         PageAccess access = new(code);
         Statistics.Faults++;
+        RenewIfObsolete(current);
         FaultOutcome outcome = address.Value >= _tables.SwitcherAddress
             ? SwitcherFault(current, address, access)
             : current.IsLinear
@@ -131,6 +132,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ShadowCpu current = Alive(cpu);
         if (!_stacks.IsWritable(current, address))
         {
+            RenewIfObsolete(current);
             _stacks.PinPage(current, address);
             _tables.Settle();
         }
@@ -281,6 +283,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation)
     {
+        ThrowIfDisposed();
         ShadowCpu current = Cpu(cpu);
         translation = new Gpa(address.Value);
         if (current.IsLinear)
@@ -297,12 +300,17 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
-        HardwareWalk<TFormat>.TryTranslate(
-            _tables.Host, Cpu(cpu).Root, address, access, Cpu(cpu).Controls | PagingControls.WriteProtect, out translation, out _);
+    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation)
+    {
+        ThrowIfDisposed();
+        ShadowCpu current = Cpu(cpu);
+        return HardwareWalk<TFormat>.TryTranslate(
+            _tables.Host, current.Root, address, access, PagingControls.All, out translation, out _);
+    }
 
     public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
     {
+        ThrowIfDisposed();
         page = default;
         int index = Paging<TFormat>.IndexOf(address.Value, 1);
         if (!_tables.TryGetLeafTable(Cpu(cpu).RootTable, address.Value, out int number)
@@ -316,19 +324,34 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, Cpu(cpu));
+    public IEnumerable<ShadowLeaf> Leaves(int cpu)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Shadow(this, Cpu(cpu));
+    }
 
-    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
+    }
 
     public int Trim(int tables)
     {
+        ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfNegative(tables);
         int trimmed = _reclaimer.Trim(tables);
         _tables.Settle();
         return trimmed;
     }
 
-    public string? Audit() => new ShadowAudit<TFormat>(this).Run();
+    public string? Audit()
+    {
+        ThrowIfDisposed();
+        return new ShadowAudit<TFormat>(this).Run();
+    }
+
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     public void Dispose()
     {
@@ -392,6 +415,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _tables.Shootdown.Complete();
         return true;
     }
+
+    void IGuestMemoryWatcher.Ending() => Dispose();
 
     void IGuestMemoryWatcher.ProtectAll()
     {
@@ -569,10 +594,20 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private void ThrowNoSuchCpu(int cpu) =>
         throw new ArgumentOutOfRangeException(nameof(cpu), cpu, $"The guest has virtual CPUs 0 to {_cpus.Length - 1}.");
 
+    // A root whose guest table seemed to be none is not watched any more; before it is filled again there must be one that is.
+    private void RenewIfObsolete(ShadowCpu cpu)
+    {
+        if (_tables.Table[cpu.RootTable].Is(TableFlags.Obsolete))
+        {
+            Switch(cpu, cpu.Directory, _roots.KeyOf(cpu, cpu.Directory));
+        }
+    }
+
     // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
     private void Finish(ShadowCpu cpu)
     {
         _tables.Settle();
+        RenewIfObsolete(cpu);
         if (_stacks.MayBeMissing(cpu))
         {
             _stacks.Repin(cpu);

@@ -13,6 +13,7 @@ internal static unsafe class TableView<TFormat>
         ulong address = 0;
         while (address < Invalidation.WholeSpace)
         {
+            mmu.ThrowIfDisposed();
             address = Find(mmu.Tables, cpu, address, out ShadowLeaf? leaf);
             if (leaf is { } found)
             {
@@ -27,6 +28,7 @@ internal static unsafe class TableView<TFormat>
         ulong address = first & ~PageSize.OffsetMask;
         while (address <= last)
         {
+            mmu.ThrowIfDisposed();
             address = FindGuest(mmu, cpu, address, out ShadowLeaf? leaf);
             if (leaf is { } found)
             {
@@ -52,7 +54,7 @@ internal static unsafe class TableView<TFormat>
                 return (address & ~(reach - 1)) + reach;
             }
 
-            Narrow(entry, level, cpu.Controls, ref writable, ref user, ref executable);
+            Narrow(entry, level, PagingControls.All, ref writable, ref user, ref executable);
             if (level == 1)
             {
                 bool isSwitcher = table.Is(TableFlags.Permanent);
