@@ -1,0 +1,24 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+namespace Gnomon.Cli.Commands;
+
+/// <summary>The whole command line.</summary>
+internal static class GnomonCommand
+{
+    /// <summary>Makes the tree of commands.</summary>
+    public static RootCommand Create(CliConsole console)
+    {
+        RootCommand root = new("Gnomon, a shadow-paging hypervisor for 32-bit x86 guests: replay, generate and measure page-table traces.")
+        {
+            ReplayCommand.Create(console),
+            TraceCommand.Create(console),
+            BenchCommand.Create(console),
+            CompletionCommand.Create(console),
+        };
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new NotedHelp((HelpAction)help.Action!);
+        root.SetAction(parsed => help.Action is NotedHelp noted ? noted.Invoke(parsed) : ExitStatus.Done);
+        return root;
+    }
+}

@@ -1,0 +1,23 @@
+namespace Gnomon.Cli;
+
+/// <summary>What the process returns. Documented in every command's help.</summary>
+internal static class ExitStatus
+{
+    /// <summary>Done; a guest that was killed counts as an answer.</summary>
+    public const int Done = 0;
+
+    /// <summary>The auditor found a broken invariant.</summary>
+    public const int Broken = 1;
+
+    /// <summary>The command line or a trace is wrong; nothing was run.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>A file cannot be read or written, or the host has no memory left.</summary>
+    public const int InputOutput = 3;
+
+    /// <summary>An error of Gnomon itself.</summary>
+    public const int OwnError = 70;
+
+    /// <summary>Interrupted from the keyboard.</summary>
+    public const int Interrupted = 130;
+}
