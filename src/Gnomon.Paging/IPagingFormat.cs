@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gnomon.Paging;
 
 /// <summary>
@@ -49,18 +51,26 @@ public static class Paging<TFormat>
     where TFormat : struct, IPagingFormat
 {
     /// <summary>Entries in a whole table.</summary>
-    public static int TableEntries => 1 << TFormat.IndexBits;
+    public static int TableEntries
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 1 << TFormat.IndexBits;
+    }
 
     /// <summary>log2 of the bytes that one entry of a level reaches.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int ShiftOf(int level) => PageShift + ((level - 1) * TFormat.IndexBits);
 
     /// <summary>The index into a table of a level.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int IndexOf(uint address, int level) => (int)(address >> ShiftOf(level)) & (TableEntries - 1);
 
     /// <summary>The bytes that a table of this level reaches altogether.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ReachOf(int level) => 1UL << (PageShift + (level * TFormat.IndexBits));
 
     /// <summary>The entries that a table of this level has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int EntriesOf(int level) => level == TFormat.Levels ? TFormat.TopEntries : TableEntries;
 
     private const int PageShift = Gnomon.Memory.PageSize.Shift;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gnomon.Paging;
 
 /// <summary>
@@ -34,13 +36,16 @@ public readonly struct Pae : IPagingFormat
     public static string Name => "pae";
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasRights(int level) => level != 3;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLarge(ulong entry, int level, PagingControls controls) =>
         level == 2 && (entry & PageEntry.LargePage) != 0;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ReservedBits(ulong entry, int level, PagingControls controls)
     {
         ulong reserved = HighReserved;
@@ -53,6 +58,7 @@ public readonly struct Pae : IPagingFormat
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasNoExecute(PagingControls controls) => (controls & PagingControls.NoExecute) != 0;
 
     /// <inheritdoc/>

@@ -13,6 +13,8 @@ public sealed class TranslationMailbox
 {
     private const int Capacity = 16;
 
+    private readonly Action? _cacheChanged;
+
     private readonly Invalidation[] _posted = new Invalidation[Capacity];
     private readonly Lock _gate = new();
     private ITranslationCache? _cache;
@@ -20,6 +22,10 @@ public sealed class TranslationMailbox
     private bool _overflow;
     private volatile bool _pending;
     private volatile bool _inside;
+
+    /// <summary>An empty mailbox.</summary>
+    /// <param name="cacheChanged">Called after a cache was attached or taken away; null for nobody.</param>
+    public TranslationMailbox(Action? cacheChanged = null) => _cacheChanged = cacheChanged;
 
     /// <summary>Whether anyone listens. Nothing is posted to a mailbox without a cache.</summary>
     public bool HasCache => _cache is not null;
@@ -30,7 +36,7 @@ public sealed class TranslationMailbox
     /// <summary>Invalidations that were dropped on request so far, an overflow counted as one.</summary>
     public long Handled { get; private set; }
 
-    /// <summary>Names the cache that must hear. Only while the virtual CPU is outside the guest.</summary>
+    /// <summary>Names the cache that must hear. Only while the virtual CPU is outside the guest, with the guest's lock held.</summary>
     public void Attach(ITranslationCache? cache)
     {
         lock (_gate)
@@ -40,6 +46,8 @@ public sealed class TranslationMailbox
             _overflow = false;
             _pending = false;
         }
+
+        _cacheChanged?.Invoke();
     }
 
     /// <summary>The virtual CPU's thread is about to run guest code: what was posted meanwhile is dropped first.</summary>

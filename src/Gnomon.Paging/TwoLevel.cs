@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gnomon.Paging;
 
 /// <summary>
@@ -31,17 +33,21 @@ public readonly struct TwoLevel : IPagingFormat
     public static string Name => "two-level";
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasRights(int level) => true;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsLarge(ulong entry, int level, PagingControls controls) =>
         level == 2 && (entry & PageEntry.LargePage) != 0 && (controls & PagingControls.LargePages) != 0;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong ReservedBits(ulong entry, int level, PagingControls controls) =>
         IsLarge(entry, level, controls) ? LargeReserved : 0;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasNoExecute(PagingControls controls) => false;
 
     /// <inheritdoc/>

@@ -8,6 +8,7 @@ public sealed class ShadowCpu
 {
     internal ShadowCpu(int number, PagingControls controls)
     {
+        Mailbox = new TranslationMailbox(() => CacheChanged?.Invoke());
         Number = number;
         Controls = controls;
     }
@@ -16,7 +17,7 @@ public sealed class ShadowCpu
     public int Number { get; }
 
     /// <summary>Where invalidations for this virtual CPU's TLB arrive. May be used without the guest's lock.</summary>
-    public TranslationMailbox Mailbox { get; } = new();
+    public TranslationMailbox Mailbox { get; }
 
     /// <summary>Whether the guest has no tables yet on this virtual CPU: every address is its own guest-physical address.</summary>
     public bool IsLinear { get; internal set; } = true;
@@ -33,7 +34,13 @@ public sealed class ShadowCpu
     /// <summary>The host CPU whose Switcher pages it sees; -1 for none.</summary>
     public int HostCpu { get; internal set; } = -1;
 
+    /// <summary>Who wants to know when someone begins or ceases to keep translations.</summary>
+    internal Action? CacheChanged { get; set; }
+
     internal int RootTable { get; set; }
+
+    /// <summary>The role of the root that it loaded last: with the same controls, the next one's too.</summary>
+    internal TableKey RootRole { get; set; }
 
     /// <summary>Unmodified PAE guests: the four top entries, taken at a load (Intel SDM vol. 3, 4.4.1).</summary>
     internal ulong[] Pointers { get; } = new ulong[4];
@@ -43,9 +50,6 @@ public sealed class ShadowCpu
     internal Gva StackTop { get; set; }
 
     internal int StackPages { get; set; }
-
-    /// <summary>The drop of stack leaves that this virtual CPU has answered last.</summary>
-    internal uint StackSeen { get; set; }
 
     // Where its one or two stack pages are pinned: the leaf table, and the guest page plus one.
     internal int StackTable0 { get; set; }

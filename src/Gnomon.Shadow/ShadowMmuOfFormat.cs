@@ -28,6 +28,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private readonly Flusher<TFormat> _flusher;
     private readonly SwitcherMapping<TFormat>? _switcher;
     private readonly Switcher? _switcherPages;
+    private readonly bool _hasPlainLoads;
     private bool _disposed;
 
     public ShadowMmu(GuestMemory memory, ShadowOptions options, Switcher? switcher)
@@ -49,7 +50,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _reclaimer = new Reclaimer<TFormat>(_tables, _roots);
         _guest = new GuestTables<TFormat>(_tables, _reclaimer);
         _pager = new DemandPager<TFormat>(_tables, _guest, _leaves, _comparison, _reclaimer);
-        _stacks = new StackPins<TFormat>(_tables, _pager, _roots);
+        _stacks = new StackPins<TFormat>(_tables, _pager);
         _updates = new PageTableUpdates<TFormat>(_tables, _guest, _leaves, _comparison, _roots);
         _flusher = new Flusher<TFormat>(_tables, _comparison, _roots);
         _switcher = switcher is null ? null : new SwitcherMapping<TFormat>(_tables, switcher);
@@ -58,6 +59,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
             OptionCheck.Declare(memory, window);
         }
 
+        _hasPlainLoads = options.Coherence != Coherence.Lazy && !_tables.HasPointerRegisters;
         Begin();
         memory.SetWatcher(this);
     }
@@ -118,8 +120,11 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     public void PinPage(int cpu, Gva address)
     {
         ShadowCpu current = Alive(cpu);
-        _stacks.PinPage(current, address);
-        _tables.Settle();
+        if (!_stacks.IsWritable(current, address))
+        {
+            _stacks.PinPage(current, address);
+            _tables.Settle();
+        }
     }
 
     public void SetStack(int cpu, Gva top, int pages)
@@ -166,6 +171,13 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     {
         ShadowCpu current = Alive(cpu);
         directory = new Gpa(directory.Value & ~(ulong)(TFormat.TopAlignment - 1));
+        if (_hasPlainLoads && _tables.Memory.Contains(directory.Page) && _roots.TrySwitch(current, directory))
+        {
+            Statistics.Loads++;
+            Statistics.LoadsKnown++;
+            return true;
+        }
+
         _guest.Check(directory);
         if (_tables.HasPointerRegisters && !TryLoadPointers(current, directory))
         {
@@ -549,9 +561,9 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private void Finish(ShadowCpu cpu)
     {
         _tables.Settle();
-        if (cpu.StackSeen != _tables.StackDrops)
+        if (_stacks.MayBeMissing(cpu))
         {
-            _stacks.RepinIfDropped(cpu);
+            _stacks.Repin(cpu);
             _tables.Settle();
         }
     }

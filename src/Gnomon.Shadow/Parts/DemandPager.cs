@@ -42,6 +42,7 @@ internal sealed unsafe class DemandPager<TFormat>(
     public FaultOutcome Handle<TMode>(ShadowCpu cpu, Gva address, PageAccess access)
         where TMode : struct, IGuestMode
     {
+        uint reclaims = reclaimer.Reclaims;
         for (int walk = 0; walk < MaxWalks; walk++)
         {
             if (TryHandle<TMode>(cpu, address, access, out FaultOutcome outcome))
@@ -50,6 +51,11 @@ internal sealed unsafe class DemandPager<TFormat>(
             }
 
             tables.Statistics.Retries++;
+        }
+
+        if (reclaimer.Reclaims != reclaims)
+        {
+            tables.Fate.Kill($"host memory is exhausted: the page at {address} could not be mapped after 0x{MaxWalks:x} tries");
         }
 
         return FaultOutcome.Mapped;

@@ -42,23 +42,32 @@ internal sealed unsafe class Reclaimer<TFormat>(ShadowTables<TFormat> tables, Ro
         return trimmed;
     }
 
+    // What a walk has reserved for itself stays reserved: else the walk and the page that it maps would take the frames from each other.
+    private bool TryReturnSpares() => tables.Pool.ReturnSpares(TFormat.Levels - 1) > 0;
+
     /// <summary>The host has no frame left: gives some back.</summary>
     /// <returns>False when nothing can be given.</returns>
     public bool TryMakeRoom()
     {
         Reclaims++;
-        if (tables.Pool.ReturnSpares(0) > 0 || Trim(TablesAtOnce) > 0 || TryEvictPages())
+        for (int trimmed = 0; trimmed < TablesAtOnce && TryTrimOne(); trimmed++)
+        {
+        }
+
+        if (TryReturnSpares() || TryEvictPages())
         {
             return true;
         }
 
-        if (!roots.TryEvictOne())
+        while (roots.TryEvictOne())
         {
-            return false;
+            if (TryReturnSpares())
+            {
+                return true;
+            }
         }
 
-        tables.Pool.ReturnSpares(0);
-        return true;
+        return false;
     }
 
     private void ReserveSlowly(int count)

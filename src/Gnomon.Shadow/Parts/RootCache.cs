@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gnomon.Memory;
 using Gnomon.Paging;
 
@@ -24,9 +25,6 @@ internal sealed unsafe class RootCache<TFormat>
     /// <summary>The root tables, by slot; zero where a slot is free.</summary>
     public ReadOnlySpan<int> Roots => _roots;
 
-    /// <summary>Counts one more setting of any stack; roots pinned under an older one are looked at when they are loaded.</summary>
-    public uint StackVersion { get; set; } = 1;
-
     /// <summary>The key of the root for a guest's top-level table, as this virtual CPU would use it.</summary>
     public TableKey KeyOf(ShadowCpu cpu, Gpa directory)
     {
@@ -37,8 +35,9 @@ internal sealed unsafe class RootCache<TFormat>
             role = new TableKey(role.Bits | TableKey.Null.Bits);
         }
 
-        role = role.At(directory.Value, TFormat.Levels);
-        return _tables.HasSwitcher || _tables.HasPointerRegisters ? role.PrivateTo(cpu.Number) : role;
+        role = _tables.HasSwitcher || _tables.HasPointerRegisters ? role.PrivateTo(cpu.Number) : role;
+        cpu.RootRole = role;
+        return role.At(directory.Value, TFormat.Levels);
     }
 
     public TableKey LinearKeyOf(ShadowCpu cpu)
@@ -82,25 +81,36 @@ internal sealed unsafe class RootCache<TFormat>
         table.InUse++;
         cpu.RootTable = root;
         cpu.Root = new Pfn(table.Frame);
-        if (table.Slot >= 0)
+        Touch(root);
+    }
+
+    /// <summary>A switch between two roots that are known, with nothing else to do: nearly every context switch.</summary>
+    /// <returns>False when there is more to do; nothing has changed then.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TrySwitch(ShadowCpu cpu, Gpa directory)
+    {
+        int root = _tables.Pages[directory.Page.Value].FirstTable;
+        ref ShadowTable table = ref _tables.Table[root];
+        ref ShadowTable old = ref _tables.Table[cpu.RootTable];
+        if (table.Key != cpu.RootRole.At(directory.Value, TFormat.Levels) || table.StackVersion != _tables.StackVersion
+            || (old.Flags & TableFlags.Obsolete) != 0 || old.Key.IsLinear)
         {
-            _slots[table.Slot].InUse = true;
-            Touch(root);
+            return false;
         }
 
-        if (table.StackVersion != StackVersion)
-        {
-            table.StackVersion = StackVersion;
-            cpu.StackSeen = _tables.StackDrops - 1;
-        }
+        old.InUse--;
+        table.InUse++;
+        table.LastUse = ++_clock;
+        cpu.RootTable = root;
+        cpu.Root = new Pfn(table.Frame);
+        cpu.Directory = directory;
+        return true;
     }
 
     /// <summary>Notes for the policy that an address space was switched to.</summary>
     public void Touch(int root)
     {
-        ref RootSlot slot = ref _slots[_tables.Table[root].Slot];
-        slot.Referenced = true;
-        slot.LastUse = ++_clock;
+        _tables.Table[root].LastUse = ++_clock;
     }
 
     /// <summary>A virtual CPU leaves its root. An obsolete one and the linear one go with their last.</summary>
@@ -117,11 +127,6 @@ internal sealed unsafe class RootCache<TFormat>
         if (--table.InUse > 0)
         {
             return;
-        }
-
-        if (table.Slot >= 0)
-        {
-            _slots[table.Slot].InUse = false;
         }
 
         if (table.Is(TableFlags.Obsolete) || table.Key.IsLinear)
@@ -175,7 +180,8 @@ internal sealed unsafe class RootCache<TFormat>
         int best = -1;
         for (int slot = 0; slot < _roots.Length; slot++)
         {
-            if (_roots[slot] != 0 && !_slots[slot].InUse && (best < 0 || _slots[slot].LastUse < _slots[best].LastUse))
+            ref ShadowTable table = ref _tables.Table[_roots[slot]];
+            if (_roots[slot] != 0 && table.InUse == 0 && (best < 0 || table.LastUse < _tables.Table[_roots[best]].LastUse))
             {
                 best = slot;
             }
@@ -214,6 +220,15 @@ internal sealed unsafe class RootCache<TFormat>
 
     private int ChooseVictim()
     {
+        // A switch only notes its time; what a policy may know is made of it when it is asked.
+        for (int slot = 0; slot < _slots.Length; slot++)
+        {
+            ref ShadowTable table = ref _tables.Table[_roots[slot]];
+            _slots[slot].Referenced |= table.LastUse != _slots[slot].LastUse;
+            _slots[slot].LastUse = table.LastUse;
+            _slots[slot].InUse = table.InUse > 0;
+        }
+
         int victim = _tables.Options.Policy.ChooseVictim(_slots);
         if ((uint)victim < (uint)_slots.Length && !_slots[victim].InUse)
         {

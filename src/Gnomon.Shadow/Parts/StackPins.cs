@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using Gnomon.Memory;
 using Gnomon.Paging;
 
 namespace Gnomon.Shadow;
 
 /// <summary>(ii) Guest stacks that stay mapped: a trap that goes straight to the guest's handler pushes onto them without the host.</summary>
-internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, DemandPager<TFormat> pager, RootCache<TFormat> roots)
+internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, DemandPager<TFormat> pager)
     where TFormat : struct, IPagingFormat
 {
     /// <summary>Maps a page for writing by the guest kernel, or finds that it is.</summary>
@@ -42,27 +43,12 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
 
         cpu.StackTop = top;
         cpu.StackPages = pages;
-        tables.Table[cpu.RootTable].StackVersion = ++roots.StackVersion;
-        foreach (ShadowCpu other in tables.Cpus)
-        {
-            // Roots of other virtual CPUs keep their own stacks; only a root that is shared could hold another's.
-            if (other != cpu && other.RootTable != 0)
-            {
-                tables.Table[other.RootTable].StackVersion = roots.StackVersion;
-            }
-        }
-
+        tables.StackVersion++;
         Repin(cpu);
     }
 
-    /// <summary>Pins the stack again if any leaf of a stack has gone since it was pinned.</summary>
-    public void RepinIfDropped(ShadowCpu cpu)
-    {
-        if (cpu.StackSeen != tables.StackDrops)
-        {
-            Repin(cpu);
-        }
-    }
+    /// <summary>Whether the stack may be missing in the virtual CPU's root.</summary>
+    public bool MayBeMissing(ShadowCpu cpu) => tables.Table[cpu.RootTable].StackVersion != tables.StackVersion;
 
     /// <summary>The stack is no longer counted on any page: for a virtual CPU that ends.</summary>
     public void Forget(ShadowCpu cpu)
@@ -73,7 +59,8 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
         cpu.StackTable0 = cpu.StackTable1 = 0;
     }
 
-    private void Repin(ShadowCpu cpu)
+    /// <summary>Pins the stack in the virtual CPU's root, where it is not.</summary>
+    public void Repin(ShadowCpu cpu)
     {
         Forget(cpu);
         if (cpu.StackPages > 0)
@@ -86,7 +73,7 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
             (cpu.StackTable1, cpu.StackPage1) = Pin(cpu, new Gva(cpu.StackTop.Value - 1 - PageSize.Bytes));
         }
 
-        cpu.StackSeen = tables.StackDrops;
+        tables.Table[cpu.RootTable].StackVersion = tables.StackVersion;
     }
 
     private (int Table, uint PagePlusOne) Pin(ShadowCpu cpu, Gva address)
@@ -112,7 +99,9 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
         }
     }
 
-    private bool IsWritable(ShadowCpu cpu, Gva address)
+    /// <summary>Whether the shadows let the guest kernel write to a page: the quick path.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsWritable(ShadowCpu cpu, Gva address)
     {
         int number = cpu.RootTable;
         for (int level = TFormat.Levels; ; level--)

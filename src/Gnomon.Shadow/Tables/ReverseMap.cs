@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gnomon.Shadow;
 
 //  A head is one word:  0 none · (position << 1) | 1 the only one · node << 1 a chain of nodes.
@@ -13,7 +15,6 @@ internal sealed class ReverseMap
     private int[] _buckets = new int[256];
     private int _free;
     private int _used = 1;
-    private int _count;
 
     /// <summary>Whether exactly one entry refers to the thing.</summary>
     public static bool IsSingle(uint head) => (head & 1) != 0;
@@ -21,14 +22,50 @@ internal sealed class ReverseMap
     /// <summary>The position of any of the entries; the head must not be zero.</summary>
     public uint First(uint head) => (head & 1) != 0 ? head >> 1 : _nodes[head >> 1].Position;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref uint head, uint position)
     {
         if (head == 0)
         {
             head = (position << 1) | 1;
-            return;
+        }
+        else
+        {
+            AddToChain(ref head, position);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Remove(ref uint head, uint position)
+    {
+        if (head == ((position << 1) | 1))
+        {
+            head = 0;
+        }
+        else
+        {
+            RemoveFromChain(ref head, position);
+        }
+    }
+
+    /// <summary>All positions. The map must not change meanwhile.</summary>
+    public IEnumerable<uint> All(uint head)
+    {
+        if ((head & 1) != 0)
+        {
+            yield return head >> 1;
+            yield break;
         }
 
+        for (int node = (int)(head >> 1); node != 0; node = _nodes[node].Next)
+        {
+            yield return _nodes[node].Position;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddToChain(ref uint head, uint position)
+    {
         if ((head & 1) != 0)
         {
             uint only = head >> 1;
@@ -39,14 +76,9 @@ internal sealed class ReverseMap
         Push(ref head, position);
     }
 
-    public void Remove(ref uint head, uint position)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RemoveFromChain(ref uint head, uint position)
     {
-        if (head == ((position << 1) | 1))
-        {
-            head = 0;
-            return;
-        }
-
         int found = Unhash(position);
         Node node = _nodes[found];
         if (node.Previous == 0)
@@ -70,21 +102,6 @@ internal sealed class ReverseMap
             uint only = _nodes[first].Position;
             Free(Unhash(only));
             head = (only << 1) | 1;
-        }
-    }
-
-    /// <summary>All positions. The map must not change meanwhile.</summary>
-    public IEnumerable<uint> All(uint head)
-    {
-        if ((head & 1) != 0)
-        {
-            yield return head >> 1;
-            yield break;
-        }
-
-        for (int node = (int)(head >> 1); node != 0; node = _nodes[node].Next)
-        {
-            yield return _nodes[node].Position;
         }
     }
 
@@ -129,7 +146,6 @@ internal sealed class ReverseMap
 
     private int Take()
     {
-        _count++;
         if (_free != 0)
         {
             int node = _free;
@@ -147,7 +163,6 @@ internal sealed class ReverseMap
 
     private void Free(int node)
     {
-        _count--;
         _nodes[node] = new Node { Next = _free };
         _free = node;
     }

@@ -62,11 +62,14 @@ internal unsafe struct ShadowTable
     /// <summary>The slot of the root cache; -1 for none.</summary>
     public int Slot;
 
+    /// <summary>When a virtual CPU last went into it (roots); larger is later.</summary>
+    public ulong LastUse;
+
     /// <summary>The flush that compared it last, so that one flush compares it once.</summary>
     public ulong Compared;
 
-    /// <summary>Which setting of its virtual CPU's stack was pinned in it (roots).</summary>
-    public uint StackVersion;
+    /// <summary>The state of the stacks when its virtual CPU's was pinned in it (roots).</summary>
+    public ulong StackVersion;
 
     public TableFlags Flags;
 

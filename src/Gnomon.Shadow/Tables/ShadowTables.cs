@@ -101,8 +101,9 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
     /// <summary>Who watches guest pages for stores; set once, by the maker.</summary>
     public TableWatch<TFormat> Watch { get; set; } = null!;
 
-    /// <summary>How often a leaf of a pinned stack page has gone or lost the right to write: it is pinned again before the guest runs.</summary>
-    public uint StackDrops { get; set; }
+    /// <summary>Moves on when a stack is set and when a leaf of a pinned stack page goes or loses the right to write. A root whose own
+    /// number is older may lack a stack: it is pinned again before the guest runs.</summary>
+    public ulong StackVersion { get; set; } = 1;
 
     /// <summary>Reads a shadow entry.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -601,7 +602,7 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
     {
         if (Pages[page].Stacks != 0)
         {
-            StackDrops++;
+            StackVersion++;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gnomon.Memory;
 using Gnomon.Paging;
 
@@ -7,30 +8,28 @@ namespace Gnomon.Shadow;
 /// The invalidations of one operation: collected while it changes tables, complete before any frame is used for something else.
 /// Costs nothing while nobody keeps translations.
 /// </summary>
-internal sealed class Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
+internal sealed class Shootdown
 {
     private const int Capacity = 8;
 
+    private readonly ShadowCpu[] _cpus;
+    private readonly ShadowStatistics _statistics;
     private readonly Invalidation[] _collected = new Invalidation[Capacity];
     private int _count;
     private bool _everything;
 
-    /// <summary>Whether any virtual CPU keeps translations.</summary>
-    public bool HasListeners
+    public Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
     {
-        get
+        _cpus = cpus;
+        _statistics = statistics;
+        foreach (ShadowCpu cpu in cpus)
         {
-            foreach (ShadowCpu cpu in cpus)
-            {
-                if (cpu.Mailbox.HasCache)
-                {
-                    return true;
-                }
-            }
-
-            return false;
+            cpu.CacheChanged = FindListeners;
         }
     }
+
+    /// <summary>Whether any virtual CPU keeps translations.</summary>
+    public bool HasListeners { get; private set; }
 
     public void Add(Gva start, ulong length, InvalidationKind kind)
     {
@@ -47,14 +46,19 @@ internal sealed class Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
     public void AddEverything() => _everything = true;
 
     /// <summary>Returns when no virtual CPU uses any translation that was collected.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Complete()
     {
-        if (_count == 0 && !_everything)
+        if (_count != 0 || _everything)
         {
-            return;
+            CompleteSlowly();
         }
+    }
 
-        foreach (ShadowCpu cpu in cpus)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CompleteSlowly()
+    {
+        foreach (ShadowCpu cpu in _cpus)
         {
             if (!cpu.Mailbox.HasCache)
             {
@@ -64,7 +68,7 @@ internal sealed class Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
             if (_everything)
             {
                 cpu.Mailbox.Post(Invalidation.Everything);
-                statistics.Invalidations++;
+                _statistics.Invalidations++;
             }
             else
             {
@@ -73,16 +77,25 @@ internal sealed class Shootdown(ShadowCpu[] cpus, ShadowStatistics statistics)
                     cpu.Mailbox.Post(in _collected[i]);
                 }
 
-                statistics.Invalidations += _count;
+                _statistics.Invalidations += _count;
             }
         }
 
-        foreach (ShadowCpu cpu in cpus)
+        foreach (ShadowCpu cpu in _cpus)
         {
             cpu.Mailbox.WaitUntilDropped();
         }
 
         _count = 0;
         _everything = false;
+    }
+
+    private void FindListeners()
+    {
+        HasListeners = false;
+        foreach (ShadowCpu cpu in _cpus)
+        {
+            HasListeners |= cpu.Mailbox.HasCache;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Gnomon.Memory;
 
@@ -102,13 +103,18 @@ internal sealed unsafe class TablePool : IDisposable
     public void Retire(int table) => _retired[_retiredCount++] = table;
 
     /// <summary>Makes retired tables spare, after every virtual CPU has let go of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SettleRetired()
     {
-        if (_retiredCount == 0)
+        if (_retiredCount != 0)
         {
-            return;
+            SettleSlowly();
         }
+    }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SettleSlowly()
+    {
         _shootdown.Complete();
         while (_retiredCount > 0)
         {
