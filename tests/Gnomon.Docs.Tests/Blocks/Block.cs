@@ -50,10 +50,8 @@ internal sealed partial class Block
         return Pattern().Replace(text, match =>
         {
             string? content = contentOfBlock(number++);
-            Group old = match.Groups["content"];
-            return content is null
-                ? match.Value
-                : string.Concat(match.Value.AsSpan(0, old.Index - match.Index), content, match.Value.AsSpan(old.Index - match.Index + old.Length));
+            int start = match.Groups["content"].Index - match.Index;
+            return content is null ? match.Value : $"{match.Value.AsSpan(0, start)}{content}\n{match.Groups["fence"].Value}";
         });
     }
 

@@ -8,6 +8,7 @@ namespace Gnomon.Docs.Tests.Blocks;
 internal static class Listing
 {
     private const int LeastWidth = 28;
+    private const int ResultWidth = 18;
 
     /// <summary>Runs a trace, with an audit after each operation, and lists it, or a range of its lines.</summary>
     public static string Of(string argument)
@@ -48,7 +49,7 @@ internal static class Listing
             }
 
             string shown = $"{Number(line)}  {operation.PadRight(width)}  → {result.Text}";
-            Append(text, comment.Length == 0 ? shown : $"{shown.PadRight(width + 24)}  {comment}");
+            Append(text, comment.Length == 0 ? shown : $"{shown.PadRight(width + ResultWidth)}  {comment}");
             foreach (string detail in result.Details.Where(detail => !detail.EndsWith(" 0", StringComparison.Ordinal)))
             {
                 Append(text, $"{new string(' ', width + 8)}{detail}");
