@@ -7,8 +7,11 @@ ITarget[] targets =
     new FormatTarget(),
     new BuildTarget(),
     new TestTarget(),
+    new MutantsTarget(),
+    new ApproveTarget(),
     new BenchTarget(),
     new PackTarget(),
+    new CiTarget(),
 ];
 
 if (args is [] or ["help" or "--help" or "-h", ..])

@@ -23,7 +23,15 @@ public sealed class ShadowCpu
     public bool IsLinear { get; internal set; } = true;
 
     /// <summary>What its control registers say.</summary>
-    public PagingControls Controls { get; internal set; }
+    public PagingControls Controls
+    {
+        get;
+        internal set
+        {
+            field = value;
+            Role = TableKey.Role(value);
+        }
+    }
 
     /// <summary>The guest-physical address of the top-level table that it last loaded; zero in linear mode.</summary>
     public Gpa Directory { get; internal set; }
@@ -38,6 +46,9 @@ public sealed class ShadowCpu
     internal Action? CacheChanged { get; set; }
 
     internal int RootTable { get; set; }
+
+    /// <summary>The role of the tables that it walks.</summary>
+    internal TableKey Role { get; private set; }
 
     /// <summary>The role of the root that it loaded last: with the same controls, the next one's too.</summary>
     internal TableKey RootRole { get; set; }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Gnomon.Testing;
 
 /// <summary>
@@ -5,6 +7,7 @@ namespace Gnomon.Testing;
 /// <see cref="Tool"/> or <see cref="Require"/> first: without it the test is skipped, and <c>./build test</c> names it.
 /// Where the environment sets GNOMON_REQUIRE_ORACLES=1 (continuous integration) a missing oracle is a failure.
 /// </summary>
+[StackTraceHidden]
 internal static class Oracle
 {
     /// <summary>The full path of the program <paramref name="name"/> on the PATH; without it the test is skipped.</summary>
@@ -34,4 +37,7 @@ internal static class Oracle
             Assert.Skip($"{name}: {otherwise}");
         }
     }
+
+    /// <summary>Skips the test where it has no meaning: on another operating system or processor. That is never a failure.</summary>
+    public static void RequirePlatform(bool here, string needed) => Assert.SkipUnless(here, $"platform: needs {needed}");
 }

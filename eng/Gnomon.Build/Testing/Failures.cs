@@ -3,7 +3,7 @@ namespace Gnomon.Build.Testing;
 /// <summary>Prints what failed, with the part of the stack that is ours.</summary>
 internal static class Failures
 {
-    public static void Print(XunitReport report)
+    public static void Print(TestReport report)
     {
         foreach (TestCase test in report.Cases.Where(test => test.Result == TestResult.Fail))
         {

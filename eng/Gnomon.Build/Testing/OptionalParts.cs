@@ -12,6 +12,9 @@ internal sealed class OptionalParts
     /// <summary>Parts that a program skipped by itself, without a skipped test that would count them.</summary>
     public int SkippedByPrograms { get; private set; }
 
+    /// <summary>Skipped tests that have no meaning on this machine: their reason starts with "platform:".</summary>
+    public int OtherPlatforms { get; private set; }
+
     public bool IsEmpty => _found.Count + _skipped.Count == 0;
 
     /// <summary>Takes a line of output; false if it is none of ours.</summary>
@@ -33,7 +36,7 @@ internal sealed class OptionalParts
         return false;
     }
 
-    public void Take(XunitReport report)
+    public void Take(TestReport report)
     {
         foreach (TestCase test in report.Cases.Where(test => test.Result == TestResult.Skip))
         {
@@ -63,6 +66,7 @@ internal sealed class OptionalParts
     private void AddSkipped(string reason)
     {
         string firstLine = reason.Split('\n')[0].Trim();
+        OtherPlatforms += firstLine.StartsWith("platform:", StringComparison.Ordinal) ? 1 : 0;
         _skipped[firstLine] = _skipped.GetValueOrDefault(firstLine) + 1;
     }
 }

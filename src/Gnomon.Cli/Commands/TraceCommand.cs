@@ -15,6 +15,8 @@ internal static class TraceCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(CliConsole console) => new NotedCommand("trace", "Make traces, and say how they are written.", Notes)
     {
+        TraceGenerateCommand.Create(console),
+        TraceListCommand.Create(console),
         TraceFormatCommand.Create(console),
     };
 }

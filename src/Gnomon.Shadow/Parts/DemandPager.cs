@@ -38,6 +38,11 @@ internal sealed unsafe class DemandPager<TFormat>(
 
     private const ulong LinkRights = PageEntry.Writable | PageEntry.User | PageEntry.NoExecute;
 
+    private readonly bool _isStrict = tables.Options.Strict;
+    private readonly int _prefault = tables.Options.Prefault;
+    private readonly bool _marksUpperLevels = !tables.HasSwitcher;
+    private readonly bool _isNotified = tables.IsNotified;
+
     /// <summary>Handles a fault outside the Switcher's range.</summary>
     public FaultOutcome Handle<TMode>(ShadowCpu cpu, Gva address, PageAccess access)
         where TMode : struct, IGuestMode
@@ -125,7 +130,7 @@ internal sealed unsafe class DemandPager<TFormat>(
         }
 
         // 4. Strict mode.
-        if (tables.Options.Strict && !TMode.IsLinear)
+        if (_isStrict && !TMode.IsLinear)
         {
             CheckStrict(ref path, leafLevel);
         }
@@ -138,7 +143,8 @@ internal sealed unsafe class DemandPager<TFormat>(
         }
 
         // 6. Accessed and dirty.
-        if (!TMode.IsLinear && !TryMark(cpu, ref path, table, leafLevel, address.Value, access.IsWrite))
+        ulong marks = access.IsWrite ? PageEntry.Accessed | PageEntry.Dirty : PageEntry.Accessed;
+        if (!TMode.IsLinear && ((path[leafLevel] & marks) != marks || _marksUpperLevels) && !TryMark(cpu, ref path, table, leafLevel, address.Value, access.IsWrite))
         {
             outcome = default;
             return false;
@@ -151,64 +157,25 @@ internal sealed unsafe class DemandPager<TFormat>(
         }
 
         // 7. The shadow path, and the leaf.
-        TableKey role = TMode.IsLinear ? TableKey.Linear : TableKey.Role(controls);
         int number = cpu.RootTable;
-        bool pathWritable = true, pathUser = true;
+        TableKey role = TMode.IsLinear ? TableKey.Linear : cpu.Role;
+        PathRights rightsAbove = PathRights.All;
         for (int level = TFormat.Levels; level > 1; level--)
         {
             ulong entry = path[level];
             int index = Paging<TFormat>.IndexOf(address.Value, level);
             ref ShadowTable upper = ref tables.Table[number];
-            bool large = !TMode.IsLinear && level <= leafLevel;
-            TableKey key;
-            ulong rights;
-            if (TMode.IsLinear)
-            {
-                key = role.At(address.Value & ~((1UL << Paging<TFormat>.ShiftOf(level)) - 1), level - 1);
-                rights = PageEntry.Writable | PageEntry.User;
-            }
-            else
-            {
-                rights = entry & (PageEntry.Writable | PageEntry.User | (TFormat.HasNoExecute(controls) ? PageEntry.NoExecute : 0));
-                if (large && (entry & PageEntry.Dirty) == 0)
-                {
-                    rights &= ~PageEntry.Writable;
-                }
-
-                ulong address1 = large ? entry & TFormat.AddressMask & ~((1UL << Paging<TFormat>.ShiftOf(level)) - 1) : entry & TFormat.AddressMask;
-                key = role.At(address1, level - 1);
-                key = large ? key.Direct() : key;
-                if (role.IsWriteProtectOff)
-                {
-                    // With WP off the leaf holds the rights of the whole path, and the links let everything through.
-                    pathWritable &= !TFormat.HasRights(level) || (rights & PageEntry.Writable) != 0;
-                    pathUser &= !TFormat.HasRights(level) || (rights & PageEntry.User) != 0;
-                    key = level == 2 ? key.WithPath(pathWritable, pathUser) : key;
-                    rights |= PageEntry.Writable | PageEntry.User;
-                }
-            }
-
-            if (level == 3 && index == tables.SwitcherTop)
-            {
-                key = key.PrivateTo(cpu.Number);
-            }
-
-            if (!TFormat.HasRights(level))
-            {
-                rights = 0;
-            }
-
             ulong link = ShadowTables<TFormat>.EntryOf(ref upper, index);
-            int child = link == 0 ? 0 : tables.ChildOf(link);
-            if (child == 0
+            int child = tables.ChildOf(link);
+            bool plain = !TMode.IsLinear && level > leafLevel && !role.IsWriteProtectOff && !(level == 3 && index == tables.SwitcherTop);
+            if (!plain
                 || ShadowTables<TFormat>.RememberedOf(ref upper, index) != entry
-                || tables.Table[child].Key != key
-                || (link & LinkRights) != rights)
+                || tables.Table[child].Key != role.At(entry & TFormat.AddressMask, level - 1))
             {
-                child = Link(number, index, entry, key, rights);
+                child = Follow<TMode>(cpu, number, level, leafLevel, address.Value, entry, role, ref rightsAbove);
             }
 
-            if (!tables.IsNotified)
+            if (!_isNotified)
             {
                 tables.Watch.NoteWalk(upper.Key);
             }
@@ -224,18 +191,72 @@ internal sealed unsafe class DemandPager<TFormat>(
             return false;
         }
 
-        outcome = Map<TMode>(number, address, access, target, TMode.IsLinear ? path[1] : path[leafLevel], overrides);
+        outcome = Map(number, address, access, target, path[TMode.IsLinear ? 1 : leafLevel], overrides);
         return true;
     }
 
-    private FaultOutcome Map<TMode>(int number, Gva address, PageAccess access, Gpa target, ulong guestEntry, bool overrides)
+    // The child that a guest entry asks for, in the cases that are not plain, or where the link is not what it should be.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Follow<TMode>(ShadowCpu cpu, int parent, int level, int leafLevel, uint address, ulong entry, TableKey role, ref PathRights above)
         where TMode : struct, IGuestMode
+    {
+        bool large = !TMode.IsLinear && level <= leafLevel;
+        ulong inside = (1UL << Paging<TFormat>.ShiftOf(level)) - 1;
+        TableKey key;
+        ulong rights;
+        if (TMode.IsLinear)
+        {
+            key = role.At(address & ~inside, level - 1);
+            rights = PageEntry.Writable | PageEntry.User;
+        }
+        else
+        {
+            key = role.At(entry & TFormat.AddressMask & ~(large ? inside : 0), level - 1);
+            key = large ? key.Direct() : key;
+            rights = entry & (PageEntry.Writable | PageEntry.User | (TFormat.HasNoExecute(cpu.Controls) ? PageEntry.NoExecute : 0));
+            if (large && (entry & PageEntry.Dirty) == 0)
+            {
+                rights &= ~PageEntry.Writable;
+            }
+
+            if (role.IsWriteProtectOff)
+            {
+                // With WP off the leaf holds the rights of the whole path, and the links let everything through.
+                if (TFormat.HasRights(level))
+                {
+                    above = new PathRights(above.Writable && (rights & PageEntry.Writable) != 0, above.User && (rights & PageEntry.User) != 0);
+                }
+
+                key = level == 2 ? key.WithPath(above.Writable, above.User) : key;
+                rights |= PageEntry.Writable | PageEntry.User;
+            }
+        }
+
+        int index = Paging<TFormat>.IndexOf(address, level);
+        if (level == 3 && index == tables.SwitcherTop)
+        {
+            key = key.PrivateTo(cpu.Number);
+        }
+
+        rights = TFormat.HasRights(level) ? rights : 0;
+        ref ShadowTable upper = ref tables.Table[parent];
+        ulong link = ShadowTables<TFormat>.EntryOf(ref upper, index);
+        int child = tables.ChildOf(link);
+        return link != 0
+            && ShadowTables<TFormat>.RememberedOf(ref upper, index) == entry
+            && tables.Table[child].Key == key
+            && (link & LinkRights) == rights
+            ? child
+            : Link(parent, index, entry, key, rights);
+    }
+
+    private FaultOutcome Map(int number, Gva address, PageAccess access, Gpa target, ulong guestEntry, bool overrides)
     {
         Gfn page = target.Page;
         int index = Paging<TFormat>.IndexOf(address.Value, 1);
         ref ShadowTable leafTable = ref tables.Table[number];
         leafTable.Flags |= TableFlags.Referenced;
-        if (!tables.IsNotified)
+        if (!_isNotified)
         {
             tables.Watch.NoteWalk(leafTable.Key);
         }
@@ -267,9 +288,9 @@ internal sealed unsafe class DemandPager<TFormat>(
             tables.Statistics.LeavesMapped++;
         }
 
-        if (tables.Options.Prefault > 1)
+        if (_prefault > 1)
         {
-            leaves.Prefault(number, index, tables.Options.Prefault);
+            leaves.Prefault(number, index, _prefault);
         }
 
         return watched && access.IsWrite ? FaultOutcome.Watched(target) : FaultOutcome.Mapped;
@@ -440,6 +461,12 @@ internal sealed unsafe class DemandPager<TFormat>(
         }
 
         return level > 1 ? entry & ~PageEntry.Dirty : entry;
+    }
+
+    /// <summary>What the levels above a leaf table let through.</summary>
+    private readonly record struct PathRights(bool Writable, bool User)
+    {
+        public static PathRights All => new(true, true);
     }
 
     /// <summary>The entries of one walk, by level.</summary>

@@ -114,13 +114,12 @@ internal sealed unsafe class GuestTables<TFormat>(ShadowTables<TFormat> tables, 
     }
 
     /// <summary>Whether a table's address lies in guest memory; kills a paravirtual guest otherwise.</summary>
-    public bool Check(Gpa table)
-    {
-        if (tables.Memory.Contains(table.Page))
-        {
-            return true;
-        }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Check(Gpa table) => tables.Memory.Contains(table.Page) || Refuse(table);
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Refuse(Gpa table)
+    {
         if (tables.HasSwitcher)
         {
             KillOutside(table);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gnomon.Memory;
 using Gnomon.Paging;
 
@@ -20,7 +21,7 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
     {
         if (address.Value >= tables.SwitcherAddress)
         {
-            tables.Fate.Kill($"the address {address} of a changed page table entry lies in the Switcher's range");
+            KillInSwitcher(address);
         }
 
         ulong table = directory.Value & ~(ulong)(TFormat.TopAlignment - 1);
@@ -51,7 +52,10 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
 
         int place = PlaceOf(address.Value);
         int sharing = Update(table, large, Paging<TFormat>.IndexOf(address.Value, 1), place, entry);
-        DropElsewhere(address, place, table, sharing);
+        if (address.Value >= tables.KernelAddress)
+        {
+            DropElsewhere(address, place, table, sharing);
+        }
     }
 
     /// <summary>A top-level entry: what hangs below it is unlinked; at a kernel index also where other address spaces' links are no longer true.</summary>
@@ -96,6 +100,9 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
         }
     }
 
+    private void KillInSwitcher(Gva address) =>
+        tables.Fate.Kill($"the address {address} of a changed page table entry lies in the Switcher's range");
+
     private void Unlink(Gpa table, int level, int index)
     {
         int number = tables.Pages[table.Page.Value].FirstTable;
@@ -132,29 +139,21 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
             }
 
             sharing += shadow.Home == place ? shadow.HomeParents : 0;
-            Replace(number, index, entry, convert: !large);
+            if (large)
+            {
+                tables.ReleaseLeaf(number, index);
+            }
+            else
+            {
+                leaves.Replace(number, index, entry);
+            }
         }
 
         return sharing;
     }
 
-    private void Replace(int number, int index, ulong entry, bool convert)
-    {
-        ref ShadowTable shadow = ref tables.Table[number];
-        if (convert && ShadowTables<TFormat>.EntryOf(ref shadow, index) != 0
-            && leaves.TryChange(number, index, entry))
-        {
-            return;
-        }
-
-        tables.ReleaseLeaf(number, index);
-        if (convert)
-        {
-            leaves.Convert(number, index, entry);
-        }
-    }
-
     /// <summary>The place of the leaf table that maps an address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int PlaceOf(uint address)
     {
         int place = 0;
@@ -170,11 +169,6 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
     // filled from its own table. Where a count says that every address space shares the table there is nothing to visit.
     private void DropElsewhere(Gva address, int place, ulong table, int sharing)
     {
-        if (address.Value < tables.KernelAddress)
-        {
-            return;
-        }
-
         if (tables.Counts.AreExact && tables.Counts.At(1, place) == sharing)
         {
             return;

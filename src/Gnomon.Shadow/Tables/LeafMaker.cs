@@ -23,20 +23,13 @@ internal sealed unsafe class LeafMaker<TFormat>(ShadowTables<TFormat> tables)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong RightsOf(TableKey key, ulong guestEntry, GuestPage page)
     {
-        ulong rights = key.HasGuestTable
-            ? guestEntry & (PageEntry.Writable | PageEntry.User | (TFormat.HasNoExecute(key.Controls) ? PageEntry.NoExecute : 0))
-            : InventedRights(key);
-        if ((key.HasGuestTable && (guestEntry & PageEntry.Dirty) == 0) || (page.Flags & NotWritable) != 0)
+        if (!key.HasGuestTable || key.IsWriteProtectOff)
         {
-            rights &= ~PageEntry.Writable;
+            return RightsOfRole(key, guestEntry, page);
         }
 
-        if (key.IsWriteProtectOff && !key.IsLinear)
-        {
-            rights &= ~((key.PathWritable ? 0 : PageEntry.Writable) | (key.PathUser ? 0 : PageEntry.User));
-        }
-
-        return rights;
+        ulong rights = guestEntry & RightsBits(key);
+        return (guestEntry & PageEntry.Dirty) == 0 || (page.Flags & NotWritable) != 0 ? rights & ~PageEntry.Writable : rights;
     }
 
     /// <summary>
@@ -55,25 +48,33 @@ internal sealed unsafe class LeafMaker<TFormat>(ShadowTables<TFormat> tables)
         return true;
     }
 
-    /// <summary>The entry behind a live leaf has changed, but not the page: the leaf keeps its frame, its reference and its place in
-    /// the reverse map, and only its rights change.</summary>
-    /// <returns>False when it is not so; nothing has changed then.</returns>
-    public bool TryChange(int number, int index, ulong guestEntry)
+    /// <summary>The guest has another entry now: its leaf, if there was one, becomes what can be made of the new one without a fault.
+    /// A leaf whose page is the same keeps its frame, its reference and its place in the reverse map.</summary>
+    public void Replace(int number, int index, ulong guestEntry)
     {
         const ulong used = PageEntry.Present | PageEntry.Accessed;
-        TableKey key = tables.Table[number].Key;
-        ulong page = (guestEntry & TFormat.AddressMask) >> PageSize.Shift;
-        if ((guestEntry & used) != used
-            || page != ShadowTables<TFormat>.PageOf(ref tables.Table[number], index)
-            || IsRefused(guestEntry, key)
-            || !tables.Memory.TryGetFrame(new Gfn(page), out GuestPage state))
+        ref ShadowTable table = ref tables.Table[number];
+        Gfn page = new((guestEntry & TFormat.AddressMask) >> PageSize.Shift);
+        if ((guestEntry & used) != used || IsRefused(guestEntry, table.Key) || !tables.Memory.TryGetFrame(page, out GuestPage state))
         {
-            return false;
+            tables.ReleaseLeaf(number, index);
+            return;
         }
 
-        tables.ChangeLeaf(number, index, guestEntry, RightsOf(key, guestEntry, state));
+        ulong rights = RightsOf(table.Key, guestEntry, state);
         tables.Statistics.LeavesConverted++;
-        return true;
+        if (ShadowTables<TFormat>.EntryOf(ref table, index) != 0)
+        {
+            if (ShadowTables<TFormat>.PageOf(ref table, index) == page.Value)
+            {
+                tables.ChangeLeaf(number, index, guestEntry, rights);
+                return;
+            }
+
+            tables.ReleaseLeaf(number, index);
+        }
+
+        tables.SetLeaf(number, index, page, state.Frame, guestEntry, rights);
     }
 
     /// <summary>Fills the neighbours of an entry that the guest has used already.</summary>
@@ -125,9 +126,31 @@ internal sealed unsafe class LeafMaker<TFormat>(ShadowTables<TFormat> tables)
         return true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong RightsBits(TableKey key) => PageEntry.Writable | PageEntry.User
+        | (TFormat.HasNoExecute(PagingControls.NoExecute) && key.HonoursNoExecute ? PageEntry.NoExecute : 0);
+
+    // Direct and linear tables, and those that hold the rights of the whole path because WP is off.
+    private ulong RightsOfRole(TableKey key, ulong guestEntry, GuestPage page)
+    {
+        ulong rights = key.HasGuestTable ? guestEntry & RightsBits(key) : InventedRights(key);
+        if ((key.HasGuestTable && (guestEntry & PageEntry.Dirty) == 0) || (page.Flags & NotWritable) != 0)
+        {
+            rights &= ~PageEntry.Writable;
+        }
+
+        if (key.IsWriteProtectOff && !key.IsLinear)
+        {
+            rights &= ~((key.PathWritable ? 0 : PageEntry.Writable) | (key.PathUser ? 0 : PageEntry.User));
+        }
+
+        return rights;
+    }
+
     // What a fault would answer with the guest's own fault or a kill.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsRefused(ulong guestEntry, TableKey key) =>
-        (guestEntry & TFormat.ReservedBits(guestEntry, 1, key.Controls)) != 0
+        (guestEntry & TFormat.ReservedBits(guestEntry, 1, key.HonoursNoExecute ? PagingControls.NoExecute : PagingControls.None)) != 0
         || (tables.Options.Strict && (guestEntry & ~TFormat.StrictFlags(1) & ~TFormat.AddressMask) != 0);
 
     private ulong InventedRights(TableKey key) => key.IsLinear && tables.HasSwitcher

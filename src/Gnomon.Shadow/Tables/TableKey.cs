@@ -1,4 +1,4 @@
-using Gnomon.Memory;
+using System.Runtime.CompilerServices;
 using Gnomon.Paging;
 
 namespace Gnomon.Shadow;
@@ -30,27 +30,59 @@ internal readonly record struct TableKey(ulong Bits)
     private const int CpuShift = 50;
 
     /// <summary>The guest table's address, or the first address of what a direct or linear table maps.</summary>
-    public ulong Address => (Bits & AddressBits) << AddressUnit;
+    public ulong Address
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & AddressBits) << AddressUnit;
+    }
 
-    public int Level => (int)(Bits >> LevelShift) & 7;
+    public int Level
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (int)(Bits >> LevelShift) & 7;
+    }
 
     /// <summary>A splintered large page: its leaves come from the page's address, not from a table.</summary>
-    public bool IsDirect => (Bits & DirectBit) != 0;
+    public bool IsDirect
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & DirectBit) != 0;
+    }
 
     /// <summary>Linear mode: its entries are invented.</summary>
-    public bool IsLinear => (Bits & LinearBit) != 0;
+    public bool IsLinear
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & LinearBit) != 0;
+    }
 
     /// <summary>Stands for no guest table at all: a Switcher's table, or a table outside guest memory, which reads as zero.</summary>
     public bool IsNull => (Bits & NullBit) != 0;
 
     /// <summary>Whether there is a table in guest memory behind it.</summary>
-    public bool HasGuestTable => (Bits & (DirectBit | LinearBit | NullBit)) == 0;
+    public bool HasGuestTable
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & (DirectBit | LinearBit | NullBit)) == 0;
+    }
 
-    public bool IsWriteProtectOff => (Bits & WriteProtectOffBit) != 0;
+    public bool IsWriteProtectOff
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & WriteProtectOffBit) != 0;
+    }
 
-    public bool PathWritable => (Bits & PathWritableBit) != 0;
+    public bool PathWritable
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & PathWritableBit) != 0;
+    }
 
-    public bool PathUser => (Bits & PathUserBit) != 0;
+    public bool PathUser
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & PathUserBit) != 0;
+    }
 
     /// <summary>The virtual CPU that it is private to, or -1.</summary>
     public int Cpu => (int)(Bits >> CpuShift) - 1;
@@ -60,7 +92,15 @@ internal readonly record struct TableKey(ulong Bits)
         | ((Bits & LargePagesBit) != 0 ? PagingControls.LargePages : 0)
         | ((Bits & NoExecuteBit) != 0 ? PagingControls.NoExecute : 0);
 
+    /// <summary>Whether bit 63 of the entries forbids fetching.</summary>
+    public bool HonoursNoExecute
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Bits & NoExecuteBit) != 0;
+    }
+
     /// <summary>The role that every table of a virtual CPU with these controls has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TableKey Role(PagingControls controls) => new(
         ((controls & PagingControls.WriteProtect) == 0 ? WriteProtectOffBit : 0)
         | ((controls & PagingControls.LargePages) != 0 ? LargePagesBit : 0)
@@ -71,10 +111,12 @@ internal readonly record struct TableKey(ulong Bits)
     public static TableKey Null => new(NullBit);
 
     /// <summary>This role, for a table at an address on a level.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public TableKey At(ulong address, int level) => new(Bits | ((address >> AddressUnit) & AddressBits) | ((ulong)level << LevelShift));
 
     public TableKey Direct() => new(Bits | DirectBit);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public TableKey PrivateTo(int cpu) => new(Bits | ((ulong)(cpu + 1) << CpuShift));
 
     public TableKey WithPath(bool writable, bool user) => new(Bits | (writable ? PathWritableBit : 0) | (user ? PathUserBit : 0));

@@ -213,7 +213,7 @@ internal sealed unsafe class TableWatch<TFormat>(ShadowTables<TFormat> tables, C
                 if (TryGetIndex(number, place, out int index) && !comparison.CompareEntry(number, index)
                     && table.Is(TableFlags.Active) && table.Key.Level == 1)
                 {
-                    leaves.Convert(number, index, Entry<TFormat>.Read(tables.Memory.Peek(new Gpa(place))));
+                    leaves.Replace(number, index, Entry<TFormat>.Read(tables.Memory.Peek(new Gpa(place))));
                 }
 
                 // A drop may have released tables of this very page, this one too: then begin again; comparing twice does no harm.

@@ -11,6 +11,9 @@ internal sealed class TestTlb : ITranslationCache
     /// <summary>Every order that came, in order.</summary>
     public List<Invalidation> Orders { get; } = [];
 
+    /// <summary>Called once, when the next order arrives and before it is obeyed.</summary>
+    public Action? OnInvalidate { get; set; }
+
     public bool TryFind(Pfn root, uint address, PageAccess access, out (Pfn Frame, Gfn? Page) found) =>
         _entries.TryGetValue((root.Value, address >> 12, access.Code), out found);
 
@@ -19,6 +22,9 @@ internal sealed class TestTlb : ITranslationCache
 
     public void Invalidate(in Invalidation what)
     {
+        Action? action = OnInvalidate;
+        OnInvalidate = null;
+        action?.Invoke();
         Orders.Add(what);
         foreach ((uint Root, uint Page, PageFaultCode Kind) key in _entries.Keys.ToArray())
         {
