@@ -33,6 +33,13 @@ internal static class Documents
             .Select(Relative)
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal));
 
+    /// <summary>Fails with the whole list, a line each.</summary>
+    public static void AssertNone(IEnumerable<string> offenders)
+    {
+        string list = string.Join('\n', offenders);
+        Assert.True(list.Length == 0, list);
+    }
+
     private static string FindRoot()
     {
         string? directory = AppContext.BaseDirectory;

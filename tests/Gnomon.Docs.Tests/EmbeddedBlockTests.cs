@@ -36,13 +36,14 @@ public sealed class EmbeddedBlockTests
             .. Directory.EnumerateFiles(Documents.PathTo("docs/journey/traces")).Select(Path.GetFileName)
                 .Where(trace => !chapters.Contains($"traces/{trace}", StringComparison.Ordinal))!,
         ];
-        Assert.Empty(unknown);
+        Documents.AssertNone(unknown);
     }
 
     private static string Generate(Block block) => block.Kind switch
     {
         "listing" => Listing.Of(block.Argument),
         "console" => ConsoleRun.Of(block.Content),
+        "mutants" => MutantList.Text(),
         _ => SourceText.Of(block.Argument),
     };
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Gnomon.Docs.Tests.Blocks;
 using Gnomon.Shadow;
 
 namespace Gnomon.Docs.Tests;
@@ -14,7 +15,7 @@ public sealed partial class NameTests
     public void Test_NamedInADocument_Exists(string document)
     {
         string[] missing = [.. TestsNamedIn(document).Where(name => !_testMethods.Value.Contains(name))];
-        Assert.Empty(missing);
+        Documents.AssertNone(missing);
     }
 
     [Theory]
@@ -23,7 +24,7 @@ public sealed partial class NameTests
     {
         string[] missing = [.. MutantName().Matches(Documents.Read(document)).Select(name => name.Groups["name"].Value)
             .Where(name => !File.Exists(Documents.PathTo($"tests/mutants/{name}")))];
-        Assert.Empty(missing);
+        Documents.AssertNone(missing);
     }
 
     [Fact]
@@ -37,11 +38,8 @@ public sealed partial class NameTests
             .SelectMany(path => TestMethod().Matches(Documents.Read(path)))
             .Select(method => method.Groups["name"].Value)
             .Where(name => !named.Contains(name));
-        string mutants = Documents.PathTo("tests/mutants");
-        IEnumerable<string> files = Directory.Exists(mutants)
-            ? Directory.EnumerateFiles(mutants, "*.mutant").Select(path => Path.GetFileName(path)!).Where(name => !text.Contains(name, StringComparison.Ordinal))
-            : [];
-        Assert.Empty(tests.Concat(files));
+        IEnumerable<string> files = MutantList.Files.Select(file => Path.GetFileName(file)).Where(name => !text.Contains(name, StringComparison.Ordinal));
+        Documents.AssertNone(tests.Concat(files));
     }
 
     [Fact]

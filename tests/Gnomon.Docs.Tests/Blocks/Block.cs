@@ -8,6 +8,7 @@ namespace Gnomon.Docs.Tests.Blocks;
 /// &lt;!-- listing: docs/journey/traces/NAME.gtrace [FIRST-LAST] --&gt;   a trace, each line with its result beside it
 /// &lt;!-- console --&gt;                                         a command ($ ./gnomon ...) and what it prints
 /// &lt;!-- source: PATH --&gt;                                    what stands between the sample marks of a source file
+/// &lt;!-- mutants --&gt;                                         the known faults of tests/mutants
 /// </code>
 /// </summary>
 internal sealed partial class Block
@@ -27,7 +28,7 @@ internal sealed partial class Block
     /// <summary>The line of its comment.</summary>
     public int Line { get; }
 
-    /// <summary>"listing", "console" or "source".</summary>
+    /// <summary>"listing", "console", "source" or "mutants".</summary>
     public string Kind => _match.Groups["kind"].Value;
 
     /// <summary>What follows the kind, empty when nothing does.</summary>
@@ -59,7 +60,7 @@ internal sealed partial class Block
     public override string ToString() => $"{Document}, line {Line}";
 
     [GeneratedRegex(
-        @"^<!-- (?<kind>listing|console|source)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
+        @"^<!-- (?<kind>listing|console|source|mutants)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
         RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Pattern();
 }
