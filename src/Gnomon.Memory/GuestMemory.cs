@@ -42,8 +42,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Where the frames come from.</summary>
     public HostMemory Host { get; }
 
-    /// <summary>The number of guest pages (<c>pfnLimit</c>).</summary>
-    public uint PageCount { get; }
+    /// <summary>The number of guest pages (<c>pfnLimit</c>); zero after <see cref="Dispose"/>, when no page is left to be reached.</summary>
+    public uint PageCount { get; private set; }
 
     /// <summary>The guest's one lock: around everything that changes its memory's backing or its shadow tables.</summary>
     public Lock Gate { get; } = new();
@@ -406,7 +406,7 @@ public sealed unsafe class GuestMemory : IDisposable
         return PageStatus.Ok;
     }
 
-    /// <summary>Gives every frame and every stored page back. Who mapped them must have let go before.</summary>
+    /// <summary>Gives every frame and every stored page back. The watcher lets go of them first; a device must have done so.</summary>
     public void Dispose()
     {
         if (_disposed)
@@ -415,6 +415,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
 
         _disposed = true;
+        _watcher?.Ending();
         for (uint page = 0; page < PageCount; page++)
         {
             ref GuestPage state = ref _pages[page];
@@ -428,6 +429,7 @@ public sealed unsafe class GuestMemory : IDisposable
             }
         }
 
+        PageCount = 0;
         NativeMemory.Free(_pages);
     }
 

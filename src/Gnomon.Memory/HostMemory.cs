@@ -161,16 +161,14 @@ public sealed unsafe class HostMemory : IDisposable
         }
     }
 
-    /// <summary>Gives the region back to the system. Every guest of it must be disposed before.</summary>
+    /// <summary>No more frames. The region goes back to the system as soon as no frame is in use: at once, or with the last guest.</summary>
     public void Dispose()
     {
         lock (_gate)
         {
             _disposed = true;
+            ReturnRegionIfUnused();
         }
-
-        _region.Dispose();
-        _countsRegion.Dispose();
     }
 
     /// <summary>One more guest backs a page by this frame, with one reference; it is shared copy-on-write from now on.</summary>
@@ -208,6 +206,17 @@ public sealed unsafe class HostMemory : IDisposable
         {
             _free[_freeCount++] = frame.Value;
             _inUse--;
+            ReturnRegionIfUnused();
+        }
+    }
+
+    // A frame that someone still holds must stay readable, whatever order things are disposed in.
+    private void ReturnRegionIfUnused()
+    {
+        if (_disposed && _inUse == 0)
+        {
+            _region.Dispose();
+            _countsRegion.Dispose();
         }
     }
 

@@ -20,4 +20,9 @@ public interface IGuestMemoryWatcher
 
     /// <summary>All of memory is about to be shared copy-on-write: take the right to write from every mapping.</summary>
     void ProtectAll();
+
+    /// <summary>The memory is about to be disposed: let go of every frame of it.</summary>
+    void Ending()
+    {
+    }
 }

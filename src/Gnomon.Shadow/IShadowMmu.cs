@@ -12,7 +12,7 @@ namespace Gnomon.Shadow;
 /// <para>Errors: what a guest may legally do is a returned value. What it must not do throws <see cref="GuestKilledException"/>;
 /// the reason is kept in <see cref="KillReason"/>, and every later operation throws it again. What the caller does wrong throws
 /// an <see cref="ArgumentException"/> and changes nothing.</para>
-/// <para>Virtual CPUs are numbered from 0.</para>
+/// <para>Virtual CPUs are numbered from 0; another number is an <see cref="ArgumentOutOfRangeException"/>.</para>
 /// </remarks>
 public interface IShadowMmu : IDisposable
 {

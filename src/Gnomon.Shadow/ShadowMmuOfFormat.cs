@@ -85,7 +85,16 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     internal Switcher? SwitcherPages => _switcherPages;
 
-    public ShadowCpu Cpu(int cpu) => _cpus[cpu];
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ShadowCpu Cpu(int cpu)
+    {
+        if ((uint)cpu >= (uint)_cpus.Length)
+        {
+            ThrowNoSuchCpu(cpu);
+        }
+
+        return _cpus[cpu];
+    }
 
     public FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
     {
@@ -272,7 +281,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
     public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation)
     {
-        ShadowCpu current = _cpus[cpu];
+        ThrowIfDisposed();
+        ShadowCpu current = Cpu(cpu);
         translation = new Gpa(address.Value);
         if (current.IsLinear)
         {
@@ -288,15 +298,20 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
-        HardwareWalk<TFormat>.TryTranslate(
-            _tables.Host, _cpus[cpu].Root, address, access, _cpus[cpu].Controls | PagingControls.WriteProtect, out translation, out _);
+    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation)
+    {
+        ThrowIfDisposed();
+        ShadowCpu current = Cpu(cpu);
+        return HardwareWalk<TFormat>.TryTranslate(
+            _tables.Host, current.Root, address, access, current.Controls | PagingControls.WriteProtect, out translation, out _);
+    }
 
     public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
     {
+        ThrowIfDisposed();
         page = default;
         int index = Paging<TFormat>.IndexOf(address.Value, 1);
-        if (!_tables.TryGetLeafTable(_cpus[cpu].RootTable, address.Value, out int number)
+        if (!_tables.TryGetLeafTable(Cpu(cpu).RootTable, address.Value, out int number)
             || _tables.Table[number].Is(TableFlags.Permanent)
             || ShadowTables<TFormat>.EntryOf(ref _tables.Table[number], index) == 0)
         {
@@ -307,19 +322,34 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         return true;
     }
 
-    public IEnumerable<ShadowLeaf> Leaves(int cpu) => TableView<TFormat>.Shadow(this, _cpus[cpu]);
+    public IEnumerable<ShadowLeaf> Leaves(int cpu)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Shadow(this, Cpu(cpu));
+    }
 
-    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => TableView<TFormat>.Guest(this, _cpus[cpu], first.Value, last.Value);
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last)
+    {
+        ThrowIfDisposed();
+        return TableView<TFormat>.Guest(this, Cpu(cpu), first.Value, last.Value);
+    }
 
     public int Trim(int tables)
     {
+        ThrowIfDisposed();
         ArgumentOutOfRangeException.ThrowIfNegative(tables);
         int trimmed = _reclaimer.Trim(tables);
         _tables.Settle();
         return trimmed;
     }
 
-    public string? Audit() => new ShadowAudit<TFormat>(this).Run();
+    public string? Audit()
+    {
+        ThrowIfDisposed();
+        return new ShadowAudit<TFormat>(this).Run();
+    }
+
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     public void Dispose()
     {
@@ -383,6 +413,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _tables.Shootdown.Complete();
         return true;
     }
+
+    void IGuestMemoryWatcher.Ending() => Dispose();
 
     void IGuestMemoryWatcher.ProtectAll()
     {
@@ -554,8 +586,11 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
             _fate.ThrowIfDead();
         }
 
-        return _cpus[cpu];
+        return Cpu(cpu);
     }
+
+    private void ThrowNoSuchCpu(int cpu) =>
+        throw new ArgumentOutOfRangeException(nameof(cpu), cpu, $"The guest has virtual CPUs 0 to {_cpus.Length - 1}.");
 
     // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
     private void Finish(ShadowCpu cpu)

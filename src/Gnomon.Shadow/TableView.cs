@@ -13,6 +13,7 @@ internal static unsafe class TableView<TFormat>
         ulong address = 0;
         while (address < Invalidation.WholeSpace)
         {
+            mmu.ThrowIfDisposed();
             address = Find(mmu.Tables, cpu, address, out ShadowLeaf? leaf);
             if (leaf is { } found)
             {
@@ -27,6 +28,7 @@ internal static unsafe class TableView<TFormat>
         ulong address = first & ~PageSize.OffsetMask;
         while (address <= last)
         {
+            mmu.ThrowIfDisposed();
             address = FindGuest(mmu, cpu, address, out ShadowLeaf? leaf);
             if (leaf is { } found)
             {
