@@ -5,7 +5,7 @@ namespace Gnomon.Architecture.Tests;
 /// <summary>What users of the libraries see changes only on purpose.</summary>
 public sealed class PublicApiTests
 {
-    private static readonly ApiGeneratorOptions s_options = new() { IncludeAssemblyAttributes = false };
+    private static readonly ApiGeneratorOptions _options = new() { IncludeAssemblyAttributes = false };
 
     [Fact]
     public void PublicApi_EachLibrary_IsAsApproved()
@@ -19,7 +19,7 @@ public sealed class PublicApiTests
         List<string> changed = [];
         foreach (SourceProject library in SourceProject.Libraries)
         {
-            string actual = library.Assembly.GeneratePublicApi(s_options).ReplaceLineEndings("\n").TrimEnd() + "\n";
+            string actual = library.Assembly.GeneratePublicApi(_options).ReplaceLineEndings("\n").TrimEnd() + "\n";
             string approved = Source.PathTo($"tests/Gnomon.Architecture.Tests/api/{library.Name}.approved.txt");
             if (!File.Exists(approved) || File.ReadAllText(approved).ReplaceLineEndings("\n") != actual)
             {

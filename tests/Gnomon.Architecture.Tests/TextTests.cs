@@ -9,7 +9,7 @@ public sealed partial class TextTests
     private const int HardLimit = 500;
     private const int SafetyReach = 12;
 
-    private static readonly string[] s_unsafeProjects = ["Gnomon.Memory", "Gnomon.Paging", "Gnomon.Shadow", "Gnomon.Cpu"];
+    private static readonly string[] _unsafeProjects = ["Gnomon.Memory", "Gnomon.Paging", "Gnomon.Shadow", "Gnomon.Cpu"];
 
     [Fact]
     public void Namespaces_AreFileScoped() =>
@@ -36,10 +36,10 @@ public sealed partial class TextTests
     public void Unsafe_OnlyWhereAllowed() =>
         Offenders.AreNone(
             from file in Source.CSharp("src")
-            where !s_unsafeProjects.Contains(file.Split('/')[1])
+            where !_unsafeProjects.Contains(file.Split('/')[1])
             from line in UnsafeLines(file)
             select $"{file}:{line + 1}",
-            $"unsafe code lives only in {string.Join(", ", s_unsafeProjects)}");
+            $"unsafe code lives only in {string.Join(", ", _unsafeProjects)}");
 
     [Fact]
     public void Unsafe_SaysWhyItIsSafe() =>

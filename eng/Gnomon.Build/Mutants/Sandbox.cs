@@ -5,7 +5,7 @@ namespace Gnomon.Build.Mutants;
 /// <summary>A copy of a test project's output, in which assemblies are exchanged for mutated ones and put back.</summary>
 internal sealed class Sandbox
 {
-    private static readonly Dictionary<string, string> s_environment = new()
+    private static readonly Dictionary<string, string> _environment = new()
     {
         // A mutant that allocates without end must not take the machine with it.
         ["DOTNET_GCHeapHardLimit"] = "0x80000000",
@@ -54,7 +54,7 @@ internal sealed class Sandbox
                 ],
                 _repository.Root,
                 timeout,
-                s_environment);
+                _environment);
             return new SandboxRun(result, TestReport.Read(report));
         }
         finally
