@@ -127,7 +127,7 @@ public sealed class TraceReplayer : IDisposable
                 Poke(poke);
                 break;
             case TraceOperation.StackPages stack:
-                mmu.SetStack(cpu, stack.Top, (int)Math.Min(stack.Count, int.MaxValue));
+                mmu.SetStack(cpu, stack.Top, unchecked((int)stack.Count));
                 break;
             case TraceOperation.Load load:
                 return mmu.LoadPageTable(cpu, load.Directory) ? "ok" : "guest-fault 0x0";
