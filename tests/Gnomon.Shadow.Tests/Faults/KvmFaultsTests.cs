@@ -134,6 +134,24 @@ public sealed class KvmFaultsTests
         Assert.Equal("guest-fault 0x7", guest.Access(User2, "wu"));
     }
 
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void Kvm_TableSharedUnderDifferentUpperRightsWithWriteProtectOff_GivesEachPathItsOwn(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Unmodified(format);
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage);
+        space.Link(User2, space.TableOf(User), P | US).Link(FarUser, space.TableOf(User), P | RW);
+        guest.Load(space);
+        guest.Mmu.SetControls(0, PagingControls.All & ~PagingControls.WriteProtect);
+
+        Assert.Equal("0x50000", guest.Access(User, "wu"));
+        Assert.Equal("guest-fault 0x7", guest.Access(User2, "wu"));
+        Assert.Equal("0x50000", guest.Access(User2, "ru"));
+        Assert.Equal("guest-fault 0x5", guest.Access(FarUser, "ru"));
+        Assert.Equal("0x50000", guest.Access(FarUser, "wk"));
+        Assert.Equal("0x50000", guest.Access(User, "wu"));
+    }
+
     [Fact]
     public void Kvm_ProcessorsThatDifferInNoExecute_DoNotShareATable()
     {

@@ -38,6 +38,20 @@ public sealed class UpdateTests
 
     [Theory]
     [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void SetPte_OfTheSamePageWithFewerRights_IsHeardByTlbs(Format format)
+    {
+        using TestGuest guest = Mapped(format, out AddressSpace space);
+
+        guest.SetPte(space, User, 0x50_000 | P | US | A | D);
+        Assert.Equal("guest-fault 0x7", guest.Access(User, "wu"));
+        Assert.Equal("0x50000", guest.Access(User, "ru"));
+
+        guest.SetPte(space, User, 0x50_000 | P | A | D);
+        Assert.Equal("guest-fault 0x5", guest.Access(User, "ru"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
     public void SetPte_Zero_ReleasesTheLeaf(Format format)
     {
         using TestGuest guest = Mapped(format, out AddressSpace space);
@@ -226,69 +240,6 @@ public sealed class UpdateTests
 
         Assert.Equal("none", guest.Leaf(User));
         Assert.Equal("0x50000", guest.Access(User, "ru"));
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
-    public void SetLevel2_ToZero_UnlinksWhatHangsBelow(Format format)
-    {
-        using TestGuest guest = Mapped(format, out AddressSpace space);
-        guest.Access(User2, "wu");
-
-        guest.SetLevel2(space, User, 0);
-
-        Assert.Equal(["0x800000 0x52000 rwxu"], guest.Dump());
-        Assert.Equal(1, guest.References(0x50));
-        Assert.Equal("guest-fault 0x6", guest.Access(User, "wu"));
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
-    public void SetPgd_ToAnotherTable_ShowsThatTable(Format format)
-    {
-        using TestGuest guest = Mapped(format, out AddressSpace space);
-        AddressSpace fresh = guest.NewSpace().Map(User, 0x60, UserPage);
-
-        guest.SetPgd(space, User, fresh.Entry(User, guest.Shape.Levels));
-
-        Assert.Equal("0x60000", guest.Access(User, "wu"));
-        Assert.Equal(1, guest.References(0x50));
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
-    public void SetPgd_OverTheStacksTable_PinsTheStackAgainAtOnce(Format format)
-    {
-        using TestGuest guest = GuestBuilder.Paravirtual(format);
-        AddressSpace space = guest.NewKernelSpace();
-        guest.Load(space);
-        guest.Stack(StackTop, 1);
-
-        guest.SetPgd(space, Kernel, space.Entry(Kernel, guest.Shape.Levels));
-
-        Assert.Equal("0x30000 rwk", guest.Leaf(StackTop - 1));
-    }
-
-    [Fact]
-    public void SetPmd_OverTheStacksTable_PinsTheStackAgainAtOnce()
-    {
-        using TestGuest guest = GuestBuilder.Paravirtual(Format.Pae);
-        AddressSpace space = guest.NewKernelSpace();
-        guest.Load(space);
-        guest.Stack(StackTop, 1);
-
-        guest.SetLevel2(space, Kernel, space.Entry(Kernel, 2));
-
-        Assert.Equal("0x30000 rwk", guest.Leaf(StackTop - 1));
-    }
-
-    [Fact]
-    public void SetPmd_InTwoLevelFormat_IsTheCallersMistake()
-    {
-        using TestGuest guest = GuestBuilder.Paravirtual(Format.TwoLevel);
-
-        Assert.Throws<InvalidOperationException>(() => guest.Mmu.SetPmd(0, new Gpa(0x1000), 0));
-        Assert.Null(guest.Mmu.KillReason);
     }
 
     // A guest with User → 0x50 and User2 → 0x52 mapped, and page 0x51 backed.
