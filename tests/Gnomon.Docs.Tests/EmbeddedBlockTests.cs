@@ -43,6 +43,7 @@ public sealed class EmbeddedBlockTests
     {
         "listing" => Listing.Of(block.Argument),
         "console" => ConsoleRun.Of(block.Content),
+        "tests" => string.Join('\n', [.. TestMethods.StartingWith(block.Argument), .. MutantList.NoticedBy(block.Argument)]),
         "mutants" => MutantList.Text(),
         _ => SourceText.Of(block.Argument),
     };

@@ -8,7 +8,8 @@ namespace Gnomon.Docs.Tests.Blocks;
 /// &lt;!-- listing: docs/journey/traces/NAME.gtrace [FIRST-LAST] --&gt;   a trace, each line with its result beside it
 /// &lt;!-- console --&gt;                                         a command ($ ./gnomon ...) and what it prints
 /// &lt;!-- source: PATH --&gt;                                    what stands between the sample marks of a source file
-/// &lt;!-- mutants --&gt;                                         the known faults of tests/mutants
+/// &lt;!-- tests: PREFIX --&gt;                                   the tests whose names begin so, and the mutants that they notice
+/// &lt;!-- mutants --&gt;                                         every mutant
 /// </code>
 /// </summary>
 internal sealed partial class Block
@@ -28,7 +29,7 @@ internal sealed partial class Block
     /// <summary>The line of its comment.</summary>
     public int Line { get; }
 
-    /// <summary>"listing", "console", "source" or "mutants".</summary>
+    /// <summary>"listing", "console", "source", "tests" or "mutants".</summary>
     public string Kind => _match.Groups["kind"].Value;
 
     /// <summary>What follows the kind, empty when nothing does.</summary>
@@ -60,7 +61,7 @@ internal sealed partial class Block
     public override string ToString() => $"{Document}, line {Line}";
 
     [GeneratedRegex(
-        @"^<!-- (?<kind>listing|console|source|mutants)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
+        @"^<!-- (?<kind>listing|console|source|tests|mutants)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
         RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Pattern();
 }
