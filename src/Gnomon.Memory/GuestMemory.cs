@@ -20,6 +20,7 @@ public sealed unsafe class GuestMemory : IDisposable
     public const int MaxPages = 1 << 20;
 
     private readonly GuestPage* _pages;
+    private readonly PageBacking _backing;
     private IGuestMemoryWatcher? _watcher;
     private bool _disposed;
 
@@ -35,6 +36,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
 
         Host = host;
+        _backing = new PageBacking(host);
         PageCount = (uint)pageCount;
         _pages = (GuestPage*)NativeMemory.AllocZeroed((nuint)pageCount, (nuint)sizeof(GuestPage));
     }
@@ -52,13 +54,13 @@ public sealed unsafe class GuestMemory : IDisposable
     public IPageStore? Store { get; set; }
 
     /// <summary>Pages that have a frame now.</summary>
-    public int PagesBacked { get; private set; }
+    public int PagesBacked => _backing.PagesBacked;
 
     /// <summary>Pages that lie in the store now.</summary>
-    public int PagesStored { get; private set; }
+    public int PagesStored => _backing.PagesStored;
 
     /// <summary>Times that a shared page was copied.</summary>
-    public long SharingBreaks { get; private set; }
+    public long SharingBreaks => _backing.SharingBreaks;
 
     /// <summary>Names who hears of stores and of frames that change. One at a time; null for none.</summary>
     public void SetWatcher(IGuestMemoryWatcher? watcher) => _watcher = watcher;
@@ -347,32 +349,9 @@ public sealed unsafe class GuestMemory : IDisposable
             return PageStatus.Ok;
         }
 
-        if (state.Pins > 0 || (_watcher is not null && !_watcher.PrepareReclaim(page)))
-        {
-            return PageStatus.Busy;
-        }
-
-        Pfn frame = new(state.Backing);
-        ReadOnlySpan<byte> content = Host.Bytes(frame);
-        uint slot = 0;
-        bool zero = !content.ContainsAnyExcept((byte)0);
-        if (!zero && (Store is null || !Store.TryStore(content, out slot)))
-        {
-            return PageStatus.StoreFailed;
-        }
-
-        GuestPageState shared = state.State & GuestPageState.Shared;
-        state.State &= ~(GuestPageState.Present | GuestPageState.Shared);
-        state.Backing = slot;
-        PagesBacked--;
-        if (!zero)
-        {
-            state.State |= GuestPageState.Stored;
-            PagesStored++;
-        }
-
-        GiveBack(frame, shared != 0);
-        return PageStatus.Ok;
+        return state.Pins > 0 || (_watcher is not null && !_watcher.PrepareReclaim(page))
+            ? PageStatus.Busy
+            : _backing.TakeBack(ref state, Store);
     }
 
     /// <summary>
@@ -404,16 +383,7 @@ public sealed unsafe class GuestMemory : IDisposable
         copy = new GuestMemory(Host, (int)PageCount);
         for (uint page = 0; page < PageCount; page++)
         {
-            ref GuestPage state = ref _pages[page];
-            if ((state.State & GuestPageState.Present) != 0)
-            {
-                state.State |= GuestPageState.Shared;
-                Host.AddSharer(new Pfn(state.Backing));
-                copy._pages[page].Backing = state.Backing;
-                copy.PagesBacked++;
-            }
-
-            copy._pages[page].State = state.State & ~GuestPageState.Watched;
+            copy._backing.ShareInto(ref _pages[page], ref copy._pages[page]);
         }
 
         return PageStatus.Ok;
@@ -431,15 +401,7 @@ public sealed unsafe class GuestMemory : IDisposable
         _watcher?.Ending();
         for (uint page = 0; page < PageCount; page++)
         {
-            ref GuestPage state = ref _pages[page];
-            if ((state.State & GuestPageState.Present) != 0)
-            {
-                GiveBack(new Pfn(state.Backing), (state.State & GuestPageState.Shared) != 0);
-            }
-            else if ((state.State & GuestPageState.Stored) != 0)
-            {
-                Store?.Free(state.Backing);
-            }
+            _backing.GiveUp(ref _pages[page], Store);
         }
 
         PageCount = 0;
@@ -485,77 +447,19 @@ public sealed unsafe class GuestMemory : IDisposable
 
         if ((state.State & GuestPageState.Present) == 0)
         {
-            PageStatus status = Back(ref state);
+            PageStatus status = _backing.Back(ref state, Store);
             if (status != PageStatus.Ok)
             {
                 return status;
             }
         }
-        else if (write && (state.State & GuestPageState.Shared) != 0 && !BreakSharing(page, ref state))
+        else if (write && (state.State & GuestPageState.Shared) != 0 && !_backing.TryBreakSharing(page, ref state, _watcher))
         {
             return PageStatus.OutOfMemory;
         }
 
         frame = new Pfn(state.Backing);
         return PageStatus.Ok;
-    }
-
-    private PageStatus Back(ref GuestPage state)
-    {
-        if (!Host.TryAllocate(out Pfn frame))
-        {
-            return PageStatus.OutOfMemory;
-        }
-
-        if ((state.State & GuestPageState.Stored) != 0)
-        {
-            if (Store is null || !Store.TryLoad(state.Backing, Host.Bytes(frame)))
-            {
-                Host.DropReference(frame);
-                return PageStatus.StoreFailed;
-            }
-
-            Store.Free(state.Backing);
-            PagesStored--;
-        }
-
-        state.Backing = frame.Value;
-        state.State = (state.State & ~GuestPageState.Stored) | GuestPageState.Present;
-        PagesBacked++;
-        return PageStatus.Ok;
-    }
-
-    private bool BreakSharing(Gfn page, ref GuestPage state)
-    {
-        Pfn shared = new(state.Backing);
-        if (!Host.IsAlone(shared))
-        {
-            if (!Host.TryAllocate(out Pfn copy))
-            {
-                return false;
-            }
-
-            Host.Bytes(shared).CopyTo(Host.Bytes(copy));
-            _watcher?.DropMappings(page);
-            state.Backing = copy.Value;
-            SharingBreaks++;
-            GiveBack(shared, shared: true);
-        }
-
-        state.State &= ~GuestPageState.Shared;
-        return true;
-    }
-
-    private void GiveBack(Pfn frame, bool shared)
-    {
-        if (shared)
-        {
-            Host.DropSharer(frame);
-        }
-        else
-        {
-            Host.DropReference(frame);
-        }
     }
 
     private ref GuestPage Writable(Gfn page)

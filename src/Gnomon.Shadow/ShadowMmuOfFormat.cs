@@ -101,6 +101,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ShadowCpu current = Alive(cpu);
         PageAccess access = new(code);
         Statistics.Faults++;
+        RenewIfObsolete(current);
         FaultOutcome outcome = address.Value >= _tables.SwitcherAddress
             ? SwitcherFault(current, address, access)
             : current.IsLinear
@@ -131,6 +132,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ShadowCpu current = Alive(cpu);
         if (!_stacks.IsWritable(current, address))
         {
+            RenewIfObsolete(current);
             _stacks.PinPage(current, address);
             _tables.Settle();
         }
@@ -303,7 +305,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ThrowIfDisposed();
         ShadowCpu current = Cpu(cpu);
         return HardwareWalk<TFormat>.TryTranslate(
-            _tables.Host, current.Root, address, access, current.Controls | PagingControls.WriteProtect, out translation, out _);
+            _tables.Host, current.Root, address, access, PagingControls.All, out translation, out _);
     }
 
     public bool TryGetGuestPage(int cpu, Gva address, out Gfn page)
@@ -592,10 +594,20 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private void ThrowNoSuchCpu(int cpu) =>
         throw new ArgumentOutOfRangeException(nameof(cpu), cpu, $"The guest has virtual CPUs 0 to {_cpus.Length - 1}.");
 
+    // A root whose guest table seemed to be none is not watched any more; before it is filled again there must be one that is.
+    private void RenewIfObsolete(ShadowCpu cpu)
+    {
+        if (_tables.Table[cpu.RootTable].Is(TableFlags.Obsolete))
+        {
+            Switch(cpu, cpu.Directory, _roots.KeyOf(cpu, cpu.Directory));
+        }
+    }
+
     // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
     private void Finish(ShadowCpu cpu)
     {
         _tables.Settle();
+        RenewIfObsolete(cpu);
         if (_stacks.MayBeMissing(cpu))
         {
             _stacks.Repin(cpu);

@@ -54,7 +54,7 @@ internal static unsafe class TableView<TFormat>
                 return (address & ~(reach - 1)) + reach;
             }
 
-            Narrow(entry, level, cpu.Controls, ref writable, ref user, ref executable);
+            Narrow(entry, level, PagingControls.All, ref writable, ref user, ref executable);
             if (level == 1)
             {
                 bool isSwitcher = table.Is(TableFlags.Permanent);

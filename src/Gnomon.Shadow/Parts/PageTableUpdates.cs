@@ -145,7 +145,8 @@ internal sealed unsafe class PageTableUpdates<TFormat>(
             }
             else
             {
-                leaves.Replace(number, index, entry);
+                // Where stores are watched the table itself is the truth, whatever the guest says of it.
+                leaves.Replace(number, index, tables.IsNotified ? entry : guest.Look(table, index));
             }
         }
 

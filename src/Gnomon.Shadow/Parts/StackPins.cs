@@ -44,6 +44,7 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
         cpu.StackTop = top;
         cpu.StackPages = pages;
         tables.StackVersion++;
+        tables.HasStacks |= pages > 0;
         Repin(cpu);
     }
 
@@ -62,6 +63,7 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
     /// <summary>Pins the stack in the virtual CPU's root, where it is not.</summary>
     public void Repin(ShadowCpu cpu)
     {
+        (uint, uint) counted = (cpu.StackPage0, cpu.StackPage1);
         Forget(cpu);
         if (cpu.StackPages > 0)
         {
@@ -71,6 +73,12 @@ internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, De
         if (cpu.StackPages > 1)
         {
             (cpu.StackTable1, cpu.StackPage1) = Pin(cpu, new Gva(cpu.StackTop.Value - 1 - PageSize.Bytes));
+        }
+
+        if (counted != (cpu.StackPage0, cpu.StackPage1))
+        {
+            // Other address spaces may have the stack on the pages that are no longer counted: they must look again.
+            tables.StackVersion++;
         }
 
         tables.Table[cpu.RootTable].StackVersion = tables.StackVersion;

@@ -55,7 +55,7 @@ internal sealed unsafe class SwitcherMapping<TFormat>(ShadowTables<TFormat> tabl
             tables.ReleaseLeaf(leaf, old + 1);
         }
 
-        ulong noExecute = TFormat.HasNoExecute(cpu.Controls) ? PageEntry.NoExecute : 0;
+        ulong noExecute = TFormat.HasNoExecute(PagingControls.All) ? PageEntry.NoExecute : 0;
         int pair = PairsBehindCode + (2 * hostCpu);
         Map(leaf, pair, cpu.RegisterPage, PageEntry.Writable | noExecute);
         Map(leaf, pair + 1, switcher.State(hostCpu), noExecute);

@@ -40,7 +40,6 @@ internal sealed unsafe class Comparison<TFormat>(ShadowTables<TFormat> tables)
             return;
         }
 
-        // A pointer chase through tables that are seldom in the cache: begun early, it overlaps.
         for (ulong lines = table.Lines; lines != 0; lines &= lines - 1)
         {
             int first = ShadowTables<TFormat>.FirstIndexOf(lines);

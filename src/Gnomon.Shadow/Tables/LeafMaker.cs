@@ -33,23 +33,10 @@ internal sealed unsafe class LeafMaker<TFormat>(ShadowTables<TFormat> tables)
     }
 
     /// <summary>
-    /// Makes a leaf from an entry without a fault, if that needs nothing but looking: early conversion and prefault never kill,
-    /// allocate, read the store, break sharing or touch a device. Where they would, the entry stays empty.
+    /// The guest has another entry now: its leaf, if there was one, becomes what can be made of the new one without a fault. Early
+    /// conversion and prefault never kill, allocate, read the store, break sharing or touch a device: where they would, the entry
+    /// stays empty. A leaf whose page is the same keeps its frame, its reference and its place in the reverse map.
     /// </summary>
-    /// <returns>Whether a leaf was made.</returns>
-    public bool Convert(int number, int index, ulong guestEntry)
-    {
-        if (!TryMake(number, index, guestEntry))
-        {
-            return false;
-        }
-
-        tables.Statistics.LeavesConverted++;
-        return true;
-    }
-
-    /// <summary>The guest has another entry now: its leaf, if there was one, becomes what can be made of the new one without a fault.
-    /// A leaf whose page is the same keeps its frame, its reference and its place in the reverse map.</summary>
     public void Replace(int number, int index, ulong guestEntry)
     {
         const ulong used = PageEntry.Present | PageEntry.Accessed;

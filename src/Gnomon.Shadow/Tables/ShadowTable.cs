@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Gnomon.Shadow;
 
 /// <summary>What a shadow table is in use for, beside standing for a guest table.</summary>
@@ -26,6 +28,8 @@ internal enum TableFlags : byte
 /// The descriptor of one shadow table. The table itself is a host frame, so that a real CPU could walk it; beside it lies a frame
 /// with the guest entries that its own were made from. A remembered entry is zero where there is none.
 /// </summary>
+/// <remarks>Two cache lines, so that a table's number becomes its address by a shift; what a fault and a flush need is in the first.</remarks>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
 internal unsafe struct ShadowTable
 {
     /// <summary>The shadow entries: one host frame.</summary>
@@ -39,39 +43,40 @@ internal unsafe struct ShadowTable
     /// <summary>Which of the 64 lines (64 bytes) of the table may hold live entries: a superset of those that do.</summary>
     public ulong Lines;
 
-    public uint Frame;
-    public uint RememberedFrame;
+    /// <summary>The flush that compared it last, so that one flush compares it once.</summary>
+    public ulong Compared;
 
     /// <summary>Present entries, the Switcher's included.</summary>
     public int Live;
 
+    public uint Frame;
+
+    /// <summary>The next shadow with a guest table in the same guest page.</summary>
+    public int NextInPage;
+
     /// <summary>Head of the reverse map: the entries that point here.</summary>
     public uint Parents;
 
-    /// <summary>The other shadows with a guest table in the same guest page.</summary>
-    public int NextInPage;
+    public TableFlags Flags;
+
+    /// <summary>Virtual CPUs in it (roots), or one for ever (permanent ones).</summary>
+    public int InUse;
+
+    /// <summary>When a virtual CPU last went into it (roots); larger is later.</summary>
+    public ulong LastUse;
+
+    /// <summary>The state of the stacks when its virtual CPU's was pinned in it (roots).</summary>
+    public ulong StackVersion;
+
+    public uint RememberedFrame;
     public int PreviousInPage;
 
     /// <summary>Where it hangs: the index path from the root, and how many parents hang it there. See <see cref="LinkCounts"/>.</summary>
     public int Home;
     public int HomeParents;
 
-    /// <summary>Virtual CPUs in it (roots), or one for ever (permanent ones).</summary>
-    public int InUse;
-
     /// <summary>The slot of the root cache; -1 for none.</summary>
     public int Slot;
-
-    /// <summary>When a virtual CPU last went into it (roots); larger is later.</summary>
-    public ulong LastUse;
-
-    /// <summary>The flush that compared it last, so that one flush compares it once.</summary>
-    public ulong Compared;
-
-    /// <summary>The state of the stacks when its virtual CPU's was pinned in it (roots).</summary>
-    public ulong StackVersion;
-
-    public TableFlags Flags;
 
     public readonly bool Is(TableFlags flag) => (Flags & flag) != 0;
 }

@@ -105,6 +105,9 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
     /// number is older may lack a stack: it is pinned again before the guest runs.</summary>
     public ulong StackVersion { get; set; } = 1;
 
+    /// <summary>Whether the guest has said of any virtual CPU where its stack is.</summary>
+    public bool HasStacks { get; set; }
+
     /// <summary>Reads a shadow entry.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong EntryOf(ref ShadowTable table, int index) => Entry<TFormat>.Read(table.Entries + (index * TFormat.EntrySize));
@@ -151,6 +154,8 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
         table.Key = key;
         table.Flags = flags | TableFlags.Active | TableFlags.Referenced;
         table.Slot = -1;
+        table.StackVersion = 0;
+        table.LastUse = 0;
         Enlist(number);
         Statistics.TablesMade++;
         Statistics.TablesPresent++;
@@ -282,6 +287,12 @@ internal sealed unsafe class ShadowTables<TFormat> : IDisposable
         Entry<TFormat>.Write(upper.Remembered + (index * TFormat.EntrySize), 0);
         upper.Live--;
         NoteGone(parent, index, InvalidationKind.Translations);
+        if (HasStacks)
+        {
+            // A stack's leaf may hang below in this address space and stay linked in another.
+            StackVersion++;
+        }
+
         ref ShadowTable lower = ref Table[child];
         int home = LinkCounts.Place(upper.Home, index, TFormat.IndexBits);
         Counts.At(lower.Key.Level, home)--;

@@ -12,6 +12,8 @@ namespace Gnomon.Shadow;
 // pool. Numbers come from the pool itself or from shadow entries that it made.
 internal sealed unsafe class TablePool : IDisposable
 {
+    private const int CacheLine = 64;
+
     private readonly HostMemory _host;
     private readonly Shootdown _shootdown;
     private readonly ShadowTable* _tables;
@@ -28,7 +30,8 @@ internal sealed unsafe class TablePool : IDisposable
         _host = host;
         _shootdown = shootdown;
         Budget = budget;
-        _tables = (ShadowTable*)NativeMemory.AllocZeroed((nuint)budget + 1, (nuint)sizeof(ShadowTable));
+        _tables = (ShadowTable*)NativeMemory.AlignedAlloc(((nuint)budget + 1) * (nuint)sizeof(ShadowTable), CacheLine);
+        NativeMemory.Clear(_tables, ((nuint)budget + 1) * (nuint)sizeof(ShadowTable));
         _tableOfFrame = (int*)NativeMemory.AllocZeroed((nuint)host.FrameLimit + 1, sizeof(int));
         _spare = new int[budget];
         _retired = new int[budget];
@@ -140,7 +143,7 @@ internal sealed unsafe class TablePool : IDisposable
     public void Dispose()
     {
         ReturnSpares(0);
-        NativeMemory.Free(_tables);
+        NativeMemory.AlignedFree(_tables);
         NativeMemory.Free(_tableOfFrame);
     }
 

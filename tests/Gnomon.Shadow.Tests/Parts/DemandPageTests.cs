@@ -107,31 +107,6 @@ public sealed class DemandPageTests
 
     [Theory]
     [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
-    public void DemandPage_InLinearMode_MapsEveryAddressOntoItselfForTheKernelAlone(Format format)
-    {
-        using TestGuest guest = GuestBuilder.Paravirtual(format);
-
-        Assert.Equal("0x5123", guest.Access(0x5123, "rk"));
-        Assert.Equal("0x5123", guest.Access(0x5123, "wk"));
-        Assert.Equal("0xfff000", guest.Access(0xFFF000, "rk"));
-        Assert.Equal("guest-fault 0x5", guest.Access(0x5123, "ru"));
-        Assert.Equal("0x5000 rwk", guest.Leaf(0x5000));
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
-    public void DemandPage_InLinearModeOfAnUnmodifiedGuest_LetsUsersInAndEndsOnTheOpenBus(Format format)
-    {
-        using TestGuest guest = GuestBuilder.Unmodified(format);
-
-        Assert.Equal("0x5123", guest.Access(0x5123, "wu"));
-        Assert.Equal("0x5000 rwu", guest.Leaf(0x5000));
-        Assert.Equal("device 0x1000123", guest.Access(0x100_0123, "wk"));
-        Assert.Equal("device 0xfffffff0", guest.Access(0xFFFF_FFF0, "xk"));
-    }
-
-    [Theory]
-    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
     public void DemandPage_TableOutsideMemory_KillsAParavirtualGuest(Format format)
     {
         using TestGuest guest = GuestBuilder.Paravirtual(format);
@@ -203,6 +178,17 @@ public sealed class DemandPageTests
 
         Assert.Equal("guest-fault 0x7", guest.Access(User, "wu"));
         Assert.Equal("device 0x50000", guest.Access(User, "ru"));
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void DemandPage_DeviceWindowBeyondMemory_IsTheDevices(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Paravirtual(format, o => o with { Devices = [new(new Gpa(0xFEC0_0000), 0x1000)] });
+        guest.Load(guest.NewSpace().Map(User, 0xF_EC00, UserPage));
+
+        Assert.Equal("device 0xfec00010", guest.Access(User + 0x10, "wu"));
+        Assert.Null(guest.Mmu.KillReason);
     }
 
     [Theory]

@@ -223,6 +223,25 @@ public sealed class WatchTests
         Assert.Equal(GuestPageState.None, guest.Memory.Page(page).Flags & GuestPageState.Watched);
     }
 
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void ObsoleteRoot_IsNotFoundAgainAndGoesAtItsLastExit(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Paravirtual(format, o => o with { Coherence = Coherence.Watched });
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage);
+        guest.Load(space);
+        guest.Access(User, "wu");
+        Pfn root = guest.Mmu.Cpu(0).Root;
+        guest.Store(space.Directory + 0x11, 0, 0);
+        long tables = guest.Statistics.TablesPresent;
+
+        guest.Load(space);
+
+        Assert.Equal(tables, guest.Statistics.TablesPresent);
+        Assert.NotEqual(root, guest.Mmu.Cpu(0).Root);
+        Assert.Equal("0x50000", guest.Access(User, "wu"));
+    }
+
     // User + 0x0000 … 0x3000 → 0x50 … 0x53, mapped writable, their table watched.
     private static TestGuest Watched(Format format, out AddressSpace space, Coherence coherence = Coherence.Watched)
     {
