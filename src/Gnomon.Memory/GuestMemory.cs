@@ -70,6 +70,7 @@ public sealed unsafe class GuestMemory : IDisposable
     public bool Contains(Gfn page) => page.Value < PageCount;
 
     /// <summary>The state of a page below <see cref="PageCount"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The page is not in guest memory.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref readonly GuestPage Page(Gfn page)
     {
@@ -82,6 +83,9 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Makes pages read-only, or holes, or covers them with a device window. For set-up, before the guest runs.</summary>
+    /// <param name="first">The first page.</param>
+    /// <param name="count">How many pages, 0 or more.</param>
+    /// <param name="kind">Any of <see cref="GuestPageState.ReadOnly"/>, <see cref="GuestPageState.Hole"/>, <see cref="GuestPageState.Device"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The pages are not all in memory.</exception>
     public void Declare(Gfn first, int count, GuestPageState kind)
     {
@@ -97,7 +101,8 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>Marks a page as holding a watched guest table, or no longer.</summary>
+    /// <summary>Marks a page as holding a watched guest table, or no longer. It does not touch mappings: who marks takes their right to write.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The page is not in guest memory.</exception>
     public void Watch(Gfn page, bool watched)
     {
         ref GuestPage state = ref Writable(page);
@@ -108,6 +113,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <param name="page">The page.</param>
     /// <param name="write">Break sharing, so that the frame belongs to this guest alone. A read never breaks sharing.</param>
     /// <param name="frame">The frame. It is not referenced for the caller: who maps it adds a reference.</param>
+    /// <returns><see cref="PageStatus.Ok"/>, <see cref="PageStatus.OutsideMemory"/>, <see cref="PageStatus.Hole"/>, <see cref="PageStatus.ReadOnly"/>
+    /// (for writing), <see cref="PageStatus.OutOfMemory"/> or <see cref="PageStatus.StoreFailed"/>; nothing has changed then.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageStatus Bring(Gfn page, bool write, out Pfn frame)
     {
@@ -140,7 +147,7 @@ public sealed unsafe class GuestMemory : IDisposable
         return false;
     }
 
-    /// <summary>Counts a mapping's reference to the frame behind a present page.</summary>
+    /// <summary>Counts a mapping's reference to the frame behind a page. The page must be below <see cref="PageCount"/> and present: not checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddMapping(Gfn page)
     {
@@ -155,7 +162,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>Gives a mapping's reference back. The page's own reference keeps the frame.</summary>
+    /// <summary>Gives a mapping's reference back. The page's own reference keeps the frame. As <see cref="AddMapping"/>, not checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DropMapping(Gfn page)
     {
@@ -191,6 +198,7 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Ends a <see cref="Pin"/>.</summary>
+    /// <exception cref="InvalidOperationException">The page is not pinned.</exception>
     public void Unpin(Gfn page)
     {
         ref GuestPage state = ref Writable(page);
@@ -206,7 +214,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>How many times a page is pinned for devices.</summary>
     public int PinsOf(Gfn page) => Page(page).Pins;
 
-    /// <summary>Reads bytes. A page that is not backed reads as zero and stays so.</summary>
+    /// <summary>Reads bytes. A page that is not backed reads as zero and stays so; one in the store is brought back.</summary>
+    /// <returns>What stopped it; bytes before that page are read.</returns>
     public PageStatus Read(Gpa address, Span<byte> destination)
     {
         while (destination.Length > 0)
@@ -280,7 +289,11 @@ public sealed unsafe class GuestMemory : IDisposable
     /// Replaces an aligned 4- or 8-byte value if it is still the expected one: how the host sets accessed and dirty bits.
     /// This is not a store of the guest: no watcher hears of it.
     /// </summary>
-    /// <returns><see cref="PageStatus.Changed"/> when another value stood there.</returns>
+    /// <param name="address">Where; a multiple of <paramref name="width"/>.</param>
+    /// <param name="width">4 or 8 bytes.</param>
+    /// <param name="expected">What must stand there.</param>
+    /// <param name="desired">What stands there then.</param>
+    /// <returns><see cref="PageStatus.Changed"/> when another value stood there; else as <see cref="Bring"/> for writing.</returns>
     public PageStatus CompareExchange(Gpa address, int width, ulong expected, ulong desired)
     {
         PageStatus status = Bring(address.Page, write: true, out Pfn frame);
