@@ -5,6 +5,15 @@ namespace Gnomon.Cli.Commands;
 /// <summary><c>gnomon bench</c>: measurements.</summary>
 internal static class BenchCommand
 {
+    private const string Notes = """
+        Examples:
+          gnomon bench paging --quick
+          gnomon bench paging --json > results.json
+        """;
+
     /// <summary>Makes the command.</summary>
-    public static Command Create(CliConsole console) => new("bench", "Measure.");
+    public static Command Create(CliConsole console) => new NotedCommand("bench", "Measure.", Notes)
+    {
+        PagingBenchCommand.Create(console),
+    };
 }
