@@ -60,7 +60,7 @@ public sealed class FaultInjectionTests
     {
         Scenario workload = Workload.Of(pae, coherence, prefault);
         Outcomes outcomes = new();
-        for (int step = 1; step <= workload.Steps.Count; step++)
+        for (int step = FirstStep(workload); step <= workload.Steps.Count; step++)
         {
             outcomes.Add(RunWith(workload, new Injection(0, 0, FailFromStep: step)));
         }
@@ -123,6 +123,8 @@ public sealed class FaultInjectionTests
             Assert.Equal(0, host.FramesInUse);
         }
     }
+
+    private static int FirstStep(Scenario workload) => workload.Steps.TakeWhile(step => step.Kind == OperationKind.Poke).Count() + 1;
 
     private static int Undisturbed(Scenario workload)
     {

@@ -18,8 +18,8 @@ public enum Replacement
 }
 
 /// <summary>Failures of host allocations, by position.</summary>
-/// <param name="FailAfter">The allocation this many after the creation fails, alone; 0 for none.</param>
-/// <param name="FramesLeft">How many frames are free after the creation; 0 for all.</param>
+/// <param name="FailAfter">The allocation this many after the guest built its first tables fails, alone; 0 for none.</param>
+/// <param name="FramesLeft">How many frames are free from then on; 0 for all.</param>
 /// <param name="FailFromStep">All allocations fail from this step on, counted from 1; 0 for none.</param>
 public readonly record struct Injection(int FailAfter, int FramesLeft, int FailFromStep)
 {

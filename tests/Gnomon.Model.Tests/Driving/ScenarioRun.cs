@@ -18,7 +18,7 @@ public sealed class ScenarioRun : IDisposable
     private HashSet<ulong> _watchedBefore = [];
     private long _scarceUntil;
     private string _said = "";
-    private long _allocationsBefore;
+    private long _allocationsBefore = -1;
     private readonly List<Pfn> _filler = [];
 
     private ScenarioRun(Scenario scenario)
@@ -74,7 +74,6 @@ public sealed class ScenarioRun : IDisposable
             run = new ScenarioRun(scenario);
             bool alive = true;
             run._observer.Look();
-            run.Inject();
             while (steps < scenario.Steps.Count && alive)
             {
                 run.InjectAt(steps + 1);
@@ -117,20 +116,22 @@ public sealed class ScenarioRun : IDisposable
 
     private bool IsWatched(ulong page) => (_bench.Memory.Page(new Gfn(page)).Flags & GuestPageState.Watched) != 0;
 
-    private void Inject()
-    {
-        _allocationsBefore = _bench.Host.Allocations;
-        _bench.Host.FailAfter = _scenario.Injection.FailAfter;
-        while (_scenario.Injection.FramesLeft > 0 && _bench.Host.FrameLimit - _bench.Host.FramesInUse > _scenario.Injection.FramesLeft)
-        {
-            Observer.Require(_bench.Host.TryAllocate(out Pfn frame), "a frame that is free is not given");
-            _filler.Add(frame);
-        }
-    }
-
+    // What goes wrong goes wrong once the guest has built its tables: a guest that could not write them is another guest.
     private void InjectAt(int step)
     {
-        if (step == _scenario.Injection.FailFromStep)
+        Injection injection = _scenario.Injection;
+        if (_allocationsBefore < 0 && _scenario.Steps[step - 1].Kind != OperationKind.Poke)
+        {
+            _allocationsBefore = _bench.Host.Allocations;
+            _bench.Host.FailAfter = injection.FailAfter;
+            while (injection.FramesLeft > 0 && _bench.Host.FrameLimit - _bench.Host.FramesInUse > injection.FramesLeft)
+            {
+                Observer.Require(_bench.Host.TryAllocate(out Pfn frame), "a frame that is free is not given");
+                _filler.Add(frame);
+            }
+        }
+
+        if (step == injection.FailFromStep)
         {
             _bench.Host.FailNextAllocations(int.MaxValue);
         }
@@ -172,7 +173,7 @@ public sealed class ScenarioRun : IDisposable
             _model.Store(address, bytes);
         }
 
-        if (killed is null && answer.Kind == FaultKind.Mapped && op.Kind is OperationKind.Fault)
+        if (killed is null && answer.Kind == FaultKind.Mapped && op.Kind is OperationKind.Fault && !scarce)
         {
             RequireMapped(op.Cpu, (uint)op.Address, (PageFaultCode)op.Extra);
         }
@@ -239,7 +240,14 @@ public sealed class ScenarioRun : IDisposable
         EngineAnswer answer = EngineAnswer.OfFault(outcome);
         if (outcome.Kind == FaultKind.Mapped)
         {
+            // Where memory is short, what was mapped may have had to make room again at once; a processor then faults again.
             seen = _observer.See(op.Cpu, address, code, out translation);
+            for (int again = 0; again < 8 && seen is null && IsScarce && outcome.Kind == FaultKind.Mapped; again++)
+            {
+                outcome = Mmu.DemandPage(op.Cpu, new Gva(address), code);
+                seen = _observer.See(op.Cpu, address, code, out translation);
+            }
+
             Observer.Require(seen is not null, $"cpu {op.Cpu} 0x{address:x}: mapped, but the shadows still refuse {code}");
             answer = answer with { Store = WriteThrough(op, seen!.Value, translation) };
         }
