@@ -34,7 +34,7 @@ public sealed class RaceTests
             Array.ForEach(threads, cpu => race.Start(cpu.Run));
             race.Start(() => Reclaim(guest, race, new Random(seed + 100)));
             race.Start(() => Move(neighbour, race, new Random(seed + 200)));
-            int quiet = RunFor(race, guest, neighbour);
+            int quiet = RunFor(race, guest, neighbour, threads);
             race.Stop();
             Assert.True(race.Failure is null, $"seed {seed}: {race.Failure}");
             Assert.True(quiet > 2, $"only {quiet} quiet points");
@@ -48,11 +48,12 @@ public sealed class RaceTests
         Assert.Equal(0, host.FramesInUse);
     }
 
-    private static int RunFor(Race race, RacedGuest guest, Neighbour neighbour)
+    private static int RunFor(Race race, RacedGuest guest, Neighbour neighbour, VirtualCpu[] threads)
     {
         Stopwatch clock = Stopwatch.StartNew();
         int quiet = 0;
-        while (clock.ElapsedMilliseconds < Milliseconds && race.IsRunning)
+        bool Enough() => quiet > 2 && threads.All(cpu => cpu.Accesses > 100);
+        while (race.IsRunning && (clock.ElapsedMilliseconds < Milliseconds || (!Enough() && clock.ElapsedMilliseconds < Milliseconds + 60_000)))
         {
             Thread.Sleep(25);
             race.Quietly(() =>
