@@ -8,7 +8,7 @@ public sealed class GuestModel
 {
     private readonly ModelCpu[] _cpus;
     private readonly ModelPaging _paging;
-    private readonly HashSet<(ulong Directory, bool LargePages, bool NoExecute)> _seen = [];
+    private readonly HashSet<(int Cpu, ulong Directory, bool LargePages, bool NoExecute)> _seen = [];
 
     /// <summary>A fresh guest in linear mode.</summary>
     public GuestModel(ModelConfig config)
@@ -17,7 +17,7 @@ public sealed class GuestModel
         Memory = new ModelMemory();
         Stale = new StaleEntries();
         Walker = new ModelWalker(config, Memory, Stale);
-        _cpus = [.. Enumerable.Range(0, config.Cpus).Select(_ => new ModelCpu())];
+        _cpus = [.. Enumerable.Range(0, config.Cpus).Select(cpu => new ModelCpu(cpu))];
         _paging = new ModelPaging(config, Walker);
     }
 
@@ -188,15 +188,15 @@ public sealed class GuestModel
         c.Linear = false;
         c.Directory = directory;
         c.Pointers = pointers;
-        bool fresh = _seen.Add((directory, c.LargePages, c.NoExecute));
+        bool fresh = _seen.Add((RootOwner(cpu), directory, c.LargePages, c.NoExecute));
         if (Config.Coherence == ModelCoherence.Lazy)
         {
             Stale.ForgetAll();
         }
         else if (fresh)
         {
+            // The kernel half may be taken over from another address space, as it is known there.
             Stale.FlushHalf(c.View, kernel: false);
-            Stale.FlushHalf(c.View, kernel: true);
         }
 
         _paging.PinStack(c, e, certain: fresh);
@@ -224,7 +224,7 @@ public sealed class GuestModel
         c.NoExecute = noExecute;
         if (!c.Linear)
         {
-            _seen.Add((c.Directory, largePages, noExecute));
+            _seen.Add((RootOwner(cpu), c.Directory, largePages, noExecute));
         }
 
         Expectation e = new();
@@ -318,6 +318,9 @@ public sealed class GuestModel
         PinAllStacks(e);
         return Plain(e);
     }
+
+    // Roots with a Switcher are a virtual CPU's own.
+    private int RootOwner(int cpu) => Config.Unmodified ? 0 : cpu;
 
     private Expectation SetUpper(int cpu, ulong table, uint index, uint entries, int level)
     {

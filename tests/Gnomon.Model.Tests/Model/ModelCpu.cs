@@ -1,7 +1,8 @@
 namespace Gnomon.Model.Tests.Model;
 
 /// <summary>What a virtual CPU's registers say.</summary>
-public sealed class ModelCpu
+/// <param name="number">The virtual CPU's number.</param>
+public sealed class ModelCpu(int number = 0)
 {
     /// <summary>No tables yet.</summary>
     public bool Linear { get; set; } = true;
@@ -31,7 +32,7 @@ public sealed class ModelCpu
     public int HostCpu { get; set; } = -1;
 
     /// <summary>Names the address space: what a flush of it makes true again.</summary>
-    public ViewKey View => new(Directory, WriteProtect, LargePages, NoExecute);
+    public ViewKey View => new(number, Directory, WriteProtect, LargePages, NoExecute);
 
     /// <summary>The stack's pages.</summary>
     public IEnumerable<uint> StackAddresses()
@@ -43,5 +44,5 @@ public sealed class ModelCpu
     }
 }
 
-/// <summary>An address space as the shadows may cache it: the directory and what the control registers say.</summary>
-public readonly record struct ViewKey(ulong Directory, bool WriteProtect, bool LargePages, bool NoExecute);
+/// <summary>An address space as a virtual CPU may have cached it: the directory and what the control registers say.</summary>
+public readonly record struct ViewKey(int Cpu, ulong Directory, bool WriteProtect, bool LargePages, bool NoExecute);
