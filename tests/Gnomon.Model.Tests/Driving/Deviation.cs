@@ -12,3 +12,8 @@ public sealed record Deviation(int Step, string Message)
     /// <summary>The step did not end, and its thread still runs.</summary>
     public bool Hangs { get; init; }
 }
+
+/// <summary>How a run went that agrees with the model.</summary>
+/// <param name="Allocations">Host allocations that its steps asked for.</param>
+/// <param name="Kill">Why the guest was killed; null when it lives.</param>
+public readonly record struct RunSummary(long Allocations, string? Kill);

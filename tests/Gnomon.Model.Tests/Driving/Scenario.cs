@@ -17,6 +17,16 @@ public enum Replacement
     Clock,
 }
 
+/// <summary>Failures of host allocations, by position.</summary>
+/// <param name="FailAfter">The allocation this many after the guest built its first tables fails, alone; 0 for none.</param>
+/// <param name="FramesLeft">How many frames are free from then on; 0 for all.</param>
+/// <param name="FailFromStep">All allocations fail from this step on, counted from 1; 0 for none.</param>
+public readonly record struct Injection(int FailAfter, int FramesLeft, int FailFromStep)
+{
+    /// <summary>Whether anything goes wrong.</summary>
+    public bool IsActive => this != default;
+}
+
 /// <summary>A guest, the options of its shadow tables, and what happens to it.</summary>
 public sealed record Scenario
 {
@@ -49,6 +59,9 @@ public sealed record Scenario
 
     /// <summary>Pages that the store takes.</summary>
     public int StorePages { get; init; } = 64;
+
+    /// <summary>What goes wrong with the host's memory.</summary>
+    public Injection Injection { get; init; }
 
     /// <summary>The steps.</summary>
     public IReadOnlyList<Operation> Steps { get; init; } = [];

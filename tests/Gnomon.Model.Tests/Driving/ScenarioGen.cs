@@ -4,7 +4,15 @@ using Gnomon.Model.Tests.Model;
 namespace Gnomon.Model.Tests.Driving;
 
 /// <summary>Which combination of options a scenario must have.</summary>
-public readonly record struct Combination(bool Pae, bool Unmodified, ModelCoherence Coherence, Replacement Replacement, int Prefault, bool Discard);
+public readonly record struct Combination(bool Pae, bool Unmodified, ModelCoherence Coherence, Replacement Replacement, int Prefault, bool Discard)
+{
+    /// <summary>A number that is the same in every process: where the random numbers of the combination begin.</summary>
+    public uint Stream => (Pae ? 1u : 0) | (Unmodified ? 2u : 0) | ((uint)Coherence << 2) | ((uint)Replacement << 4) | (Discard ? 64u : 0) | ((uint)Prefault << 7);
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{(Pae ? "pae" : "two-level")} {(Unmodified ? "unmodified" : "paravirtual")} {Coherence} {Replacement} prefault {Prefault} {(Discard ? "discard" : "resync")}".ToLowerInvariant();
+}
 
 /// <summary>Generates guests and what happens to them.</summary>
 public static class ScenarioGen

@@ -18,6 +18,8 @@ public sealed class ScenarioRun : IDisposable
     private HashSet<ulong> _watchedBefore = [];
     private long _scarceUntil;
     private string _said = "";
+    private long _allocationsBefore = -1;
+    private readonly List<Pfn> _filler = [];
 
     private ScenarioRun(Scenario scenario)
     {
@@ -27,21 +29,32 @@ public sealed class ScenarioRun : IDisposable
         _observer = new Observer(_bench, _model, Samples(scenario));
     }
 
+    /// <summary>Allocations that the steps asked for.</summary>
+    private long LastAllocations { get; set; }
+
+    /// <summary>Why the guest was killed at the end; null when it lives.</summary>
+    private string? LastKill { get; set; }
+
     private IShadowMmu Mmu => _bench.Mmu;
 
-    private bool IsScarce => _scenario.HostMiB == 1 || _bench.Host.Allocations < _scarceUntil;
+    private bool IsScarce => _scenario.HostMiB == 1 || _scenario.Injection.IsActive || _bench.Host.Allocations < _scarceUntil;
 
     /// <summary>Runs it.</summary>
     /// <param name="scenario">What.</param>
     /// <param name="steps">How many steps were run.</param>
     /// <returns>Null when engine and model agree.</returns>
-    public static Deviation? Run(Scenario scenario, out int steps)
+    public static Deviation? Run(Scenario scenario, out int steps) => Run(scenario, out steps, out _);
+
+    /// <summary>Runs it, and says how it went.</summary>
+    public static Deviation? Run(Scenario scenario, out int steps, out RunSummary summary)
     {
         // On a thread of its own: a step that never ends is a finding, not a test that hangs.
         int done = 0;
         Deviation? deviation = null;
-        Thread thread = new(() => deviation = RunHere(scenario, ref done)) { IsBackground = true };
+        RunSummary how = default;
+        Thread thread = new(() => deviation = RunHere(scenario, ref done, ref how)) { IsBackground = true };
         thread.Start();
+        summary = default;
         if (!thread.Join(TimeSpan.FromSeconds(PatienceSeconds)))
         {
             steps = Volatile.Read(ref done);
@@ -49,10 +62,11 @@ public sealed class ScenarioRun : IDisposable
         }
 
         steps = done;
+        summary = how;
         return deviation;
     }
 
-    private static Deviation? RunHere(Scenario scenario, ref int steps)
+    private static Deviation? RunHere(Scenario scenario, ref int steps, ref RunSummary summary)
     {
         ScenarioRun? run = null;
         try
@@ -62,11 +76,13 @@ public sealed class ScenarioRun : IDisposable
             run._observer.Look();
             while (steps < scenario.Steps.Count && alive)
             {
+                run.InjectAt(steps + 1);
                 alive = run.Step(scenario.Steps[steps]);
                 steps++;
             }
 
             run.Finish(alive);
+            summary = new RunSummary(run.LastAllocations, run.LastKill);
             return null;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -99,6 +115,27 @@ public sealed class ScenarioRun : IDisposable
         page < _model.Config.Pages && (_watchedBefore.Contains(page) || IsWatched(page));
 
     private bool IsWatched(ulong page) => (_bench.Memory.Page(new Gfn(page)).Flags & GuestPageState.Watched) != 0;
+
+    // What goes wrong goes wrong once the guest has built its tables: a guest that could not write them is another guest.
+    private void InjectAt(int step)
+    {
+        Injection injection = _scenario.Injection;
+        if (_allocationsBefore < 0 && _scenario.Steps[step - 1].Kind != OperationKind.Poke)
+        {
+            _allocationsBefore = _bench.Host.Allocations;
+            _bench.Host.FailAfter = injection.FailAfter;
+            while (injection.FramesLeft > 0 && _bench.Host.FrameLimit - _bench.Host.FramesInUse > injection.FramesLeft)
+            {
+                Observer.Require(_bench.Host.TryAllocate(out Pfn frame), "a frame that is free is not given");
+                _filler.Add(frame);
+            }
+        }
+
+        if (step == injection.FailFromStep)
+        {
+            _bench.Host.FailNextAllocations(int.MaxValue);
+        }
+    }
 
     private bool Step(Operation op)
     {
@@ -136,7 +173,7 @@ public sealed class ScenarioRun : IDisposable
             _model.Store(address, bytes);
         }
 
-        if (killed is null && answer.Kind == FaultKind.Mapped && op.Kind is OperationKind.Fault)
+        if (killed is null && answer.Kind == FaultKind.Mapped && op.Kind is OperationKind.Fault && !scarce)
         {
             RequireMapped(op.Cpu, (uint)op.Address, (PageFaultCode)op.Extra);
         }
@@ -203,7 +240,14 @@ public sealed class ScenarioRun : IDisposable
         EngineAnswer answer = EngineAnswer.OfFault(outcome);
         if (outcome.Kind == FaultKind.Mapped)
         {
+            // Where memory is short, what was mapped may have had to make room again at once; a processor then faults again.
             seen = _observer.See(op.Cpu, address, code, out translation);
+            for (int again = 0; again < 8 && seen is null && IsScarce && outcome.Kind == FaultKind.Mapped; again++)
+            {
+                outcome = Mmu.DemandPage(op.Cpu, new Gva(address), code);
+                seen = _observer.See(op.Cpu, address, code, out translation);
+            }
+
             Observer.Require(seen is not null, $"cpu {op.Cpu} 0x{address:x}: mapped, but the shadows still refuse {code}");
             answer = answer with { Store = WriteThrough(op, seen!.Value, translation) };
         }
@@ -246,6 +290,13 @@ public sealed class ScenarioRun : IDisposable
         }
 
         _bench.Host.FailNextAllocations(0);
+        LastAllocations = _bench.Host.Allocations - _allocationsBefore;
+        LastKill = Mmu.KillReason;
+        foreach (Pfn frame in _filler)
+        {
+            _bench.Host.DropReference(frame);
+        }
+
         if (_scenario.HostMiB > 1)
         {
             _observer.LookAtAllMemory(_bench.Memory, _model.Memory, "guest");
