@@ -20,6 +20,7 @@ public sealed unsafe class GuestMemory : IDisposable
     public const int MaxPages = 1 << 20;
 
     private readonly GuestPage* _pages;
+    private readonly PageBacking _backing;
     private IGuestMemoryWatcher? _watcher;
     private bool _disposed;
 
@@ -35,6 +36,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
 
         Host = host;
+        _backing = new PageBacking(host);
         PageCount = (uint)pageCount;
         _pages = (GuestPage*)NativeMemory.AllocZeroed((nuint)pageCount, (nuint)sizeof(GuestPage));
     }
@@ -52,13 +54,13 @@ public sealed unsafe class GuestMemory : IDisposable
     public IPageStore? Store { get; set; }
 
     /// <summary>Pages that have a frame now.</summary>
-    public int PagesBacked { get; private set; }
+    public int PagesBacked => _backing.PagesBacked;
 
     /// <summary>Pages that lie in the store now.</summary>
-    public int PagesStored { get; private set; }
+    public int PagesStored => _backing.PagesStored;
 
     /// <summary>Times that a shared page was copied.</summary>
-    public long SharingBreaks { get; private set; }
+    public long SharingBreaks => _backing.SharingBreaks;
 
     /// <summary>Names who hears of stores and of frames that change. One at a time; null for none.</summary>
     public void SetWatcher(IGuestMemoryWatcher? watcher) => _watcher = watcher;
@@ -68,6 +70,7 @@ public sealed unsafe class GuestMemory : IDisposable
     public bool Contains(Gfn page) => page.Value < PageCount;
 
     /// <summary>The state of a page below <see cref="PageCount"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The page is not in guest memory.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ref readonly GuestPage Page(Gfn page)
     {
@@ -80,6 +83,9 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Makes pages read-only, or holes, or covers them with a device window. For set-up, before the guest runs.</summary>
+    /// <param name="first">The first page.</param>
+    /// <param name="count">How many pages, 0 or more.</param>
+    /// <param name="kind">Any of <see cref="GuestPageState.ReadOnly"/>, <see cref="GuestPageState.Hole"/>, <see cref="GuestPageState.Device"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The pages are not all in memory.</exception>
     public void Declare(Gfn first, int count, GuestPageState kind)
     {
@@ -95,7 +101,8 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>Marks a page as holding a watched guest table, or no longer.</summary>
+    /// <summary>Marks a page as holding a watched guest table, or no longer. It does not touch mappings: who marks takes their right to write.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The page is not in guest memory.</exception>
     public void Watch(Gfn page, bool watched)
     {
         ref GuestPage state = ref Writable(page);
@@ -106,6 +113,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <param name="page">The page.</param>
     /// <param name="write">Break sharing, so that the frame belongs to this guest alone. A read never breaks sharing.</param>
     /// <param name="frame">The frame. It is not referenced for the caller: who maps it adds a reference.</param>
+    /// <returns><see cref="PageStatus.Ok"/>, <see cref="PageStatus.OutsideMemory"/>, <see cref="PageStatus.Hole"/>, <see cref="PageStatus.ReadOnly"/>
+    /// (for writing), <see cref="PageStatus.OutOfMemory"/> or <see cref="PageStatus.StoreFailed"/>; nothing has changed then.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PageStatus Bring(Gfn page, bool write, out Pfn frame)
     {
@@ -138,7 +147,7 @@ public sealed unsafe class GuestMemory : IDisposable
         return false;
     }
 
-    /// <summary>Counts a mapping's reference to the frame behind a present page.</summary>
+    /// <summary>Counts a mapping's reference to the frame behind a page. The page must be below <see cref="PageCount"/> and present: not checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddMapping(Gfn page)
     {
@@ -153,7 +162,7 @@ public sealed unsafe class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>Gives a mapping's reference back. The page's own reference keeps the frame.</summary>
+    /// <summary>Gives a mapping's reference back. The page's own reference keeps the frame. As <see cref="AddMapping"/>, not checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DropMapping(Gfn page)
     {
@@ -189,6 +198,7 @@ public sealed unsafe class GuestMemory : IDisposable
     }
 
     /// <summary>Ends a <see cref="Pin"/>.</summary>
+    /// <exception cref="InvalidOperationException">The page is not pinned.</exception>
     public void Unpin(Gfn page)
     {
         ref GuestPage state = ref Writable(page);
@@ -204,7 +214,8 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>How many times a page is pinned for devices.</summary>
     public int PinsOf(Gfn page) => Page(page).Pins;
 
-    /// <summary>Reads bytes. A page that is not backed reads as zero and stays so.</summary>
+    /// <summary>Reads bytes. A page that is not backed reads as zero and stays so; one in the store is brought back.</summary>
+    /// <returns>What stopped it; bytes before that page are read.</returns>
     public PageStatus Read(Gpa address, Span<byte> destination)
     {
         while (destination.Length > 0)
@@ -278,7 +289,11 @@ public sealed unsafe class GuestMemory : IDisposable
     /// Replaces an aligned 4- or 8-byte value if it is still the expected one: how the host sets accessed and dirty bits.
     /// This is not a store of the guest: no watcher hears of it.
     /// </summary>
-    /// <returns><see cref="PageStatus.Changed"/> when another value stood there.</returns>
+    /// <param name="address">Where; a multiple of <paramref name="width"/>.</param>
+    /// <param name="width">4 or 8 bytes.</param>
+    /// <param name="expected">What must stand there.</param>
+    /// <param name="desired">What stands there then.</param>
+    /// <returns><see cref="PageStatus.Changed"/> when another value stood there; else as <see cref="Bring"/> for writing.</returns>
     public PageStatus CompareExchange(Gpa address, int width, ulong expected, ulong desired)
     {
         PageStatus status = Bring(address.Page, write: true, out Pfn frame);
@@ -334,32 +349,9 @@ public sealed unsafe class GuestMemory : IDisposable
             return PageStatus.Ok;
         }
 
-        if (state.Pins > 0 || (_watcher is not null && !_watcher.PrepareReclaim(page)))
-        {
-            return PageStatus.Busy;
-        }
-
-        Pfn frame = new(state.Backing);
-        ReadOnlySpan<byte> content = Host.Bytes(frame);
-        uint slot = 0;
-        bool zero = !content.ContainsAnyExcept((byte)0);
-        if (!zero && (Store is null || !Store.TryStore(content, out slot)))
-        {
-            return PageStatus.StoreFailed;
-        }
-
-        GuestPageState shared = state.State & GuestPageState.Shared;
-        state.State &= ~(GuestPageState.Present | GuestPageState.Shared);
-        state.Backing = slot;
-        PagesBacked--;
-        if (!zero)
-        {
-            state.State |= GuestPageState.Stored;
-            PagesStored++;
-        }
-
-        GiveBack(frame, shared != 0);
-        return PageStatus.Ok;
+        return state.Pins > 0 || (_watcher is not null && !_watcher.PrepareReclaim(page))
+            ? PageStatus.Busy
+            : _backing.TakeBack(ref state, Store);
     }
 
     /// <summary>
@@ -391,16 +383,7 @@ public sealed unsafe class GuestMemory : IDisposable
         copy = new GuestMemory(Host, (int)PageCount);
         for (uint page = 0; page < PageCount; page++)
         {
-            ref GuestPage state = ref _pages[page];
-            if ((state.State & GuestPageState.Present) != 0)
-            {
-                state.State |= GuestPageState.Shared;
-                Host.AddSharer(new Pfn(state.Backing));
-                copy._pages[page].Backing = state.Backing;
-                copy.PagesBacked++;
-            }
-
-            copy._pages[page].State = state.State & ~GuestPageState.Watched;
+            copy._backing.ShareInto(ref _pages[page], ref copy._pages[page]);
         }
 
         return PageStatus.Ok;
@@ -418,15 +401,7 @@ public sealed unsafe class GuestMemory : IDisposable
         _watcher?.Ending();
         for (uint page = 0; page < PageCount; page++)
         {
-            ref GuestPage state = ref _pages[page];
-            if ((state.State & GuestPageState.Present) != 0)
-            {
-                GiveBack(new Pfn(state.Backing), (state.State & GuestPageState.Shared) != 0);
-            }
-            else if ((state.State & GuestPageState.Stored) != 0)
-            {
-                Store?.Free(state.Backing);
-            }
+            _backing.GiveUp(ref _pages[page], Store);
         }
 
         PageCount = 0;
@@ -472,77 +447,19 @@ public sealed unsafe class GuestMemory : IDisposable
 
         if ((state.State & GuestPageState.Present) == 0)
         {
-            PageStatus status = Back(ref state);
+            PageStatus status = _backing.Back(ref state, Store);
             if (status != PageStatus.Ok)
             {
                 return status;
             }
         }
-        else if (write && (state.State & GuestPageState.Shared) != 0 && !BreakSharing(page, ref state))
+        else if (write && (state.State & GuestPageState.Shared) != 0 && !_backing.TryBreakSharing(page, ref state, _watcher))
         {
             return PageStatus.OutOfMemory;
         }
 
         frame = new Pfn(state.Backing);
         return PageStatus.Ok;
-    }
-
-    private PageStatus Back(ref GuestPage state)
-    {
-        if (!Host.TryAllocate(out Pfn frame))
-        {
-            return PageStatus.OutOfMemory;
-        }
-
-        if ((state.State & GuestPageState.Stored) != 0)
-        {
-            if (Store is null || !Store.TryLoad(state.Backing, Host.Bytes(frame)))
-            {
-                Host.DropReference(frame);
-                return PageStatus.StoreFailed;
-            }
-
-            Store.Free(state.Backing);
-            PagesStored--;
-        }
-
-        state.Backing = frame.Value;
-        state.State = (state.State & ~GuestPageState.Stored) | GuestPageState.Present;
-        PagesBacked++;
-        return PageStatus.Ok;
-    }
-
-    private bool BreakSharing(Gfn page, ref GuestPage state)
-    {
-        Pfn shared = new(state.Backing);
-        if (!Host.IsAlone(shared))
-        {
-            if (!Host.TryAllocate(out Pfn copy))
-            {
-                return false;
-            }
-
-            Host.Bytes(shared).CopyTo(Host.Bytes(copy));
-            _watcher?.DropMappings(page);
-            state.Backing = copy.Value;
-            SharingBreaks++;
-            GiveBack(shared, shared: true);
-        }
-
-        state.State &= ~GuestPageState.Shared;
-        return true;
-    }
-
-    private void GiveBack(Pfn frame, bool shared)
-    {
-        if (shared)
-        {
-            Host.DropSharer(frame);
-        }
-        else
-        {
-            Host.DropReference(frame);
-        }
     }
 
     private ref GuestPage Writable(Gfn page)

@@ -71,7 +71,7 @@ public sealed unsafe class HostMemory : IDisposable
         }
     }
 
-    /// <summary>Fault injection by position: let this many more allocations succeed, then fail one. Zero or less: off.</summary>
+    /// <summary>Fault injection by position: the allocation that is this many away fails, once (1 is the next). Zero or less: off.</summary>
     public long FailAfter { get; set; }
 
     /// <summary>Takes a zero-filled frame with one reference.</summary>

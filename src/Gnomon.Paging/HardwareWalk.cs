@@ -16,6 +16,8 @@ public readonly record struct HardwareTranslation(Pfn Frame, bool Writable, bool
 /// operations (Intel SDM vol. 3, 4.3, 4.4, 4.8). It takes no lock: an entry is read whole, and one that changed meanwhile is read again.
 /// </summary>
 /// <typeparam name="TFormat">The format of the tables.</typeparam>
+// SAFETY: the caller's root and every entry reached from it name frames of the same memory (that is the keeper's invariant);
+// indices are below the size of a table.
 public static unsafe class HardwareWalk<TFormat>
     where TFormat : struct, IPagingFormat
 {

@@ -26,13 +26,20 @@ public interface IPagingFormat
     /// <summary>The bits of an entry that hold a physical address.</summary>
     static abstract ulong AddressMask { get; }
 
-    /// <summary>Whether entries of a level hold rights (RW, US, A). PAE's top entries hold none.</summary>
+    /// <summary>Whether entries of a level hold rights (RW, US, A). PAE's top entries hold none (Intel SDM vol. 3, table 4-8).</summary>
+    /// <param name="level">1 … <see cref="Levels"/>.</param>
     static abstract bool HasRights(int level);
 
     /// <summary>Whether an entry at this level that is present maps a large page.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="level">1 … <see cref="Levels"/>; only level 2 can.</param>
+    /// <param name="controls">Two-level asks for <see cref="PagingControls.LargePages"/>.</param>
     static abstract bool IsLarge(ulong entry, int level, PagingControls controls);
 
-    /// <summary>The bits that must be zero in a present entry of this level.</summary>
+    /// <summary>The bits that must be zero in a present entry of this level (Intel SDM vol. 3, 4.3, 4.4.2); one that is set is a fault with bit 3.</summary>
+    /// <param name="entry">The entry: a large page has more of them.</param>
+    /// <param name="level">1 … <see cref="Levels"/>.</param>
+    /// <param name="controls">Bit 63 is reserved while no-execute is off.</param>
     static abstract ulong ReservedBits(ulong entry, int level, PagingControls controls);
 
     /// <summary>Whether a fetch is reported in the error code, and the no-execute bit honoured.</summary>

@@ -595,15 +595,17 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         throw new ArgumentOutOfRangeException(nameof(cpu), cpu, $"The guest has virtual CPUs 0 to {_cpus.Length - 1}.");
 
     // A root whose guest table seemed to be none is not watched any more; before it is filled again there must be one that is.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void RenewIfObsolete(ShadowCpu cpu)
     {
-        if (_tables.Table[cpu.RootTable].Is(TableFlags.Obsolete))
+        if (!_tables.IsNotified && _tables.Table[cpu.RootTable].Is(TableFlags.Obsolete))
         {
             Switch(cpu, cpu.Directory, _roots.KeyOf(cpu, cpu.Directory));
         }
     }
 
     // Before the guest runs again: what was taken is gone everywhere, and its stack is where a trap expects it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Finish(ShadowCpu cpu)
     {
         _tables.Settle();

@@ -59,16 +59,17 @@ public sealed record ShadowOptions
     /// <summary>Virtual CPUs, 1 … <see cref="MaxCpus"/>.</summary>
     public int Cpus { get; init; } = 1;
 
-    /// <summary>Address spaces kept, at least one a virtual CPU.</summary>
+    /// <summary>Address spaces kept: at least one a virtual CPU, at most 4096.</summary>
     public int Slots { get; init; } = 64;
 
-    /// <summary>Which address space goes when all slots are taken.</summary>
+    /// <summary>Which address space goes when all slots are taken. A policy may keep state: one object for each guest.</summary>
     public IReplacementPolicy Policy { get; init; } = new LruPolicy();
 
     /// <summary>Entries that one fault fills: itself and neighbours that the guest has used already. 1 … 1024; 1 = no prefault.</summary>
     public int Prefault { get; init; } = 1;
 
-    /// <summary>The most shadow tables at once. 0: as many as the default allows (<see cref="DefaultTableBudget"/>).</summary>
+    /// <summary>The most shadow tables at once, each two frames; at least <see cref="ShadowMmu.MinimumTableBudget"/>, at most 2²⁰.
+    /// 0: the default (<see cref="DefaultTableBudget"/>), or the minimum where that is more.</summary>
     public int TableBudget { get; init; }
 
     /// <summary>Where the guest kernel's half begins (paravirtual); <see cref="IShadowMmu.SetGuestData"/> may change it.</summary>
@@ -90,6 +91,6 @@ public sealed record ShadowOptions
     /// <summary>The largest number of virtual CPUs.</summary>
     public const int MaxCpus = 64;
 
-    /// <summary>The table budget when none is given: 16 MiB of tables.</summary>
+    /// <summary>The table budget when none is given: 16 MiB of tables, and as much again for the entries remembered beside them.</summary>
     public const int DefaultTableBudget = 4096;
 }

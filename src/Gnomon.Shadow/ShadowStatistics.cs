@@ -18,19 +18,19 @@ public sealed class ShadowStatistics
     /// <summary>Stores to watched pages that came as faults.</summary>
     public long WatchedFaults { get; internal set; }
 
-    /// <summary>Walks begun again because the guest's entry had changed meanwhile or memory was reclaimed.</summary>
+    /// <summary>Walks begun again: the guest's entry had changed meanwhile, memory was reclaimed, or a table began to be watched.</summary>
     public long Retries { get; internal set; }
 
-    /// <summary>Leaves made by faults.</summary>
+    /// <summary>Leaves made by faults and by pinning.</summary>
     public long LeavesMapped { get; internal set; }
 
-    /// <summary>Leaves that only gained the right to write.</summary>
+    /// <summary>Faults that found a leaf of the same page: it keeps its frame and reference, and has the rights that hold now.</summary>
     public long LeavesUpgraded { get; internal set; }
 
     /// <summary>Leaves made as neighbours of a fault.</summary>
     public long LeavesPrefaulted { get; internal set; }
 
-    /// <summary>Leaves made from an entry that the guest announced or stored.</summary>
+    /// <summary>Leaves made, or changed in place, from an entry that the guest announced or stored.</summary>
     public long LeavesConverted { get; internal set; }
 
     /// <summary>Leaves that went.</summary>
@@ -93,7 +93,7 @@ public sealed class ShadowStatistics
     /// <summary>Stores to watched pages that were reported.</summary>
     public long WatchedStores { get; internal set; }
 
-    /// <summary>Pages that began to be watched.</summary>
+    /// <summary>Times that a page began to be watched; coming back into step at a lazy load is not counted.</summary>
     public long PagesWatched { get; internal set; }
 
     /// <summary>Guest pages that turned out to be no table any more.</summary>

@@ -46,10 +46,11 @@ public sealed class Switcher : IDisposable
     /// <summary>Host CPUs.</summary>
     public int HostCpus => _state.Length;
 
-    /// <summary>The frame of the code.</summary>
+    /// <summary>The frame of the code, shown read-only and executable in every root; <see cref="Pfn.None"/> after disposal.</summary>
     public Pfn Code { get; private set; }
 
-    /// <summary>The frame of a host CPU's state.</summary>
+    /// <summary>The frame of a host CPU's state (IDT, GDT, TSS), shown read-only.</summary>
+    /// <param name="hostCpu">0 … <see cref="HostCpus"/>-1.</param>
     public Pfn State(int hostCpu) => _state[hostCpu];
 
     /// <summary>Gives the frames back. Every guest that shows them must be disposed before.</summary>

@@ -66,6 +66,7 @@ internal sealed unsafe class DemandPager<TFormat>(
         return FaultOutcome.Mapped;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryHandle<TMode>(ShadowCpu cpu, Gva address, PageAccess access, out FaultOutcome outcome)
         where TMode : struct, IGuestMode
     {
@@ -250,6 +251,7 @@ internal sealed unsafe class DemandPager<TFormat>(
             : Link(parent, index, entry, key, rights);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private FaultOutcome Map(int number, Gva address, PageAccess access, Gpa target, ulong guestEntry, bool overrides)
     {
         Gfn page = target.Page;

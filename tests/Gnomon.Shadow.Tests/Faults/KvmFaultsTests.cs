@@ -17,6 +17,8 @@ public sealed class KvmFaultsTests
         space.Link(User, other.TableOf(User));
         Assert.Equal("0x61000", guest.Access(User + 0x1000, "wu"));
 
+        Assert.Equal("none", guest.Leaf(User));
+        Assert.Equal(1, guest.References(0x50));
         Assert.Equal(PageStatus.Ok, guest.Reclaim(0x50));
         Assert.Equal("0x60000", guest.Access(User, "ru"));
     }
@@ -150,6 +152,8 @@ public sealed class KvmFaultsTests
         Assert.Equal("guest-fault 0x5", guest.Access(FarUser, "ru"));
         Assert.Equal("0x50000", guest.Access(FarUser, "wk"));
         Assert.Equal("0x50000", guest.Access(User, "wu"));
+        Assert.Equal("guest-fault 0x7", guest.Access(User2, "wu"));
+        Assert.Equal("guest-fault 0x5", guest.Access(FarUser, "ru"));
     }
 
     [Fact]

@@ -99,14 +99,15 @@ public sealed class LoadPageTableTests
     public void LoadPageTable_LowBitsOfTheAddress_AreIgnored(Format format)
     {
         using TestGuest guest = GuestBuilder.Paravirtual(format);
-        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage);
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage).Map(User2, 0x51, UserPage);
         guest.Load(space);
         guest.Access(User, "wu");
 
-        guest.Mmu.LoadPageTable(0, new Gpa(space.Directory | 0x18));
+        guest.Mmu.LoadPageTable(0, new Gpa(space.Directory | (format == Format.TwoLevel ? 0xFF8u : 0x18u)));
 
         Assert.Equal(1, guest.Statistics.LoadsKnown);
         Assert.Equal("0x50000 rwu", guest.Leaf(User));
+        Assert.Equal("0x51000", guest.Access(User2, "wu"));
     }
 
     [Fact]

@@ -122,4 +122,24 @@ public sealed class ResynchroniseTests
             guest.FlushUser();
         }
     }
+
+    [Theory]
+    [MemberData(nameof(Rows.Formats), MemberType = typeof(Rows))]
+    public void Resynchronise_TheEnginesOwnDirty_IsNoDifferenceInAnyShadowOfTheTable(Format format)
+    {
+        using TestGuest guest = GuestBuilder.Unmodified(format, Coherence.Watched, o => o with { Cpus = 2 });
+        AddressSpace space = guest.NewSpace().Map(User, 0x50, UserPage);
+        guest.Mmu.SetControls(1, PagingControls.All & ~PagingControls.WriteProtect);
+        guest.Load(space, cpu: 0);
+        guest.Load(space, cpu: 1);
+        guest.Access(User, "ru", cpu: 0);
+        guest.Access(User, "ru", cpu: 1);
+
+        // D goes into the guest's entry; the other virtual CPU's shadow, of another role, was made from the entry without it.
+        guest.Access(User, "wu", cpu: 0);
+        guest.FlushUser(cpu: 1);
+
+        Assert.Equal(0, guest.Statistics.EntriesDropped);
+        Assert.Equal("0x50000 r-u", guest.Leaf(User, cpu: 1));
+    }
 }
