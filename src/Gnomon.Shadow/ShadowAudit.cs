@@ -7,6 +7,7 @@ namespace Gnomon.Shadow;
 /// The auditor: derives the invariants from scratch, from the tables themselves, and compares. The numbers are those of the
 /// specification; see docs/invariants.md.
 /// </summary>
+// SAFETY: table numbers run to the pool's high water, page numbers to the memory's end, indices to a table's end.
 internal sealed unsafe class ShadowAudit<TFormat>
     where TFormat : struct, IPagingFormat
 {

@@ -11,7 +11,8 @@ namespace Gnomon.Shadow;
 /// <see cref="Flusher{TFormat}"/>; (vi) the Switcher, <see cref="SwitcherMapping{TFormat}"/>; (vii) start and end: here.
 /// </summary>
 /// <typeparam name="TFormat">The format.</typeparam>
-internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatcher
+// SAFETY: descriptors are reached by the numbers that the root cache and the pool gave; no pointer leaves this class.
+internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu
     where TFormat : struct, IPagingFormat
 {
     private readonly ShadowCpu[] _cpus;
@@ -26,6 +27,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     private readonly StackPins<TFormat> _stacks;
     private readonly PageTableUpdates<TFormat> _updates;
     private readonly Flusher<TFormat> _flusher;
+    private readonly AddressSpaces<TFormat> _spaces;
     private readonly SwitcherMapping<TFormat>? _switcher;
     private readonly Switcher? _switcherPages;
     private readonly bool _hasPlainLoads;
@@ -53,6 +55,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _stacks = new StackPins<TFormat>(_tables, _pager);
         _updates = new PageTableUpdates<TFormat>(_tables, _guest, _leaves, _comparison, _roots);
         _flusher = new Flusher<TFormat>(_tables, _comparison, _roots);
+        _spaces = new AddressSpaces<TFormat>(_tables, _guest, _roots, _reclaimer);
         _switcher = switcher is null ? null : new SwitcherMapping<TFormat>(_tables, switcher);
         foreach (DeviceWindow window in options.Devices)
         {
@@ -61,7 +64,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
 
         _hasPlainLoads = options.Coherence != Coherence.Lazy && !_tables.HasPointerRegisters;
         Begin();
-        memory.SetWatcher(this);
+        memory.SetWatcher(new MemoryListener<TFormat>(_tables, this));
     }
 
     public GuestMemory Memory => _tables.Memory;
@@ -102,6 +105,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         PageAccess access = new(code);
         Statistics.Faults++;
         RenewIfObsolete(current);
+        uint reclaims = _reclaimer.Reclaims;
         FaultOutcome outcome = address.Value >= _tables.SwitcherAddress
             ? SwitcherFault(current, address, access)
             : current.IsLinear
@@ -124,6 +128,12 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         }
 
         Finish(current);
+        if (_reclaimer.Reclaims != reclaims && outcome.Kind == FaultKind.Mapped && !_tables.IsMapped(current.RootTable, address.Value))
+        {
+            // Pinning the stack again took the page that was just mapped: the two do not fit together.
+            _fate.Kill($"host memory is exhausted: the page at {address} and the guest's stack do not fit at the same time");
+        }
+
         return outcome;
     }
 
@@ -190,13 +200,13 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         }
 
         _guest.Check(directory);
-        if (_tables.HasPointerRegisters && !TryLoadPointers(current, directory))
+        if (_tables.HasPointerRegisters && !_spaces.TryLoadPointers(current, directory))
         {
             return false;
         }
 
         Statistics.Loads++;
-        Switch(current, directory, _roots.KeyOf(current, directory));
+        SwitchTo(current, directory);
         return true;
     }
 
@@ -205,7 +215,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         ShadowCpu current = Alive(cpu);
         if (!current.IsLinear)
         {
-            SwitchToLinear(current);
+            _spaces.EnterLinear(current);
             Finish(current);
         }
     }
@@ -221,7 +231,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         current.Controls = controls;
         if (!current.IsLinear)
         {
-            Switch(current, current.Directory, _roots.KeyOf(current, current.Directory));
+            SwitchTo(current, current.Directory);
         }
     }
 
@@ -274,7 +284,11 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
             return;
         }
 
-        CheckKernelAddress(kernelAddress.Value);
+        if (kernelAddress.Value >= _tables.SwitcherAddress)
+        {
+            _fate.Kill(KernelInSwitcher(kernelAddress.Value));
+        }
+
         _tables.KernelAddress = kernelAddress.Value;
         ClearAll(0);
     }
@@ -386,51 +400,6 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         _fate.MarkDisposed();
     }
 
-    void IGuestMemoryWatcher.Stored(Gpa address, int length) => _tables.Watch.Stored(address, length);
-
-    void IGuestMemoryWatcher.DropMappings(Gfn page)
-    {
-        _tables.ReleaseLeavesOf(page);
-        _tables.Shootdown.Complete();
-    }
-
-    bool IGuestMemoryWatcher.PrepareReclaim(Gfn page)
-    {
-        ref ShadowPage state = ref _tables.Pages[page.Value];
-        if (state.Stacks > 0)
-        {
-            return false;
-        }
-
-        for (int number = state.FirstTable; number != 0; number = _tables.Table[number].NextInPage)
-        {
-            if (_tables.Table[number].Key.HasGuestTable && _tables.Table[number].Is(TableFlags.Root) && _tables.Table[number].InUse > 0)
-            {
-                return false;
-            }
-        }
-
-        _tables.Watch.ForgetAll(page);
-        _tables.ReleaseLeavesOf(page);
-        _tables.Shootdown.Complete();
-        return true;
-    }
-
-    void IGuestMemoryWatcher.Ending() => Dispose();
-
-    void IGuestMemoryWatcher.ProtectAll()
-    {
-        for (uint page = 0; page < Memory.PageCount; page++)
-        {
-            if (_tables.Pages[page].Leaves != 0)
-            {
-                _tables.RevokeWrite(new Gfn(page));
-            }
-        }
-
-        _tables.Shootdown.Complete();
-    }
-
     // (vii) Start: linear mode, the Switcher mapped. A failure gives everything back.
     private void Begin()
     {
@@ -444,7 +413,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
                     throw new InsufficientMemoryException("The host has no frame left for a virtual CPU's register page.");
                 }
 
-                SwitchToLinear(cpu);
+                _spaces.EnterLinear(cpu);
             }
 
             if (_tables.HasSwitcher && _tables.KernelAddress >= _tables.SwitcherAddress)
@@ -470,111 +439,10 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
         }
     }
 
-    private void SwitchToLinear(ShadowCpu cpu)
-    {
-        _roots.Leave(cpu);
-        cpu.IsLinear = true;
-        cpu.Directory = default;
-        TableKey key = _roots.LinearKeyOf(cpu);
-        int root = _tables.Find(key);
-        if (root == 0)
-        {
-            _reclaimer.Reserve(1);
-            root = _roots.Acquire(key);
-        }
-
-        _roots.Enter(cpu, root);
-    }
-
-    private void Switch(ShadowCpu cpu, Gpa directory, TableKey key)
-    {
-        bool lazy = Options.Coherence == Coherence.Lazy;
-        int root = _tables.Find(key);
-        if (root != 0 && root == cpu.RootTable && !lazy && !_tables.HasPointerRegisters)
-        {
-            Statistics.LoadsKnown++;
-            _roots.Touch(root);
-            return;
-        }
-
-        bool known = root != 0;
-        if (known)
-        {
-            _tables.Table[root].InUse++;
-            _roots.Leave(cpu);
-            _tables.Table[root].InUse--;
-            Statistics.LoadsKnown++;
-        }
-        else
-        {
-            _roots.Leave(cpu);
-            _reclaimer.Reserve(1);
-            root = _roots.Acquire(key);
-        }
-
-        cpu.IsLinear = false;
-        cpu.Directory = directory;
-        _roots.Enter(cpu, root);
-        if (_tables.HasPointerRegisters)
-        {
-            SyncPointers(cpu);
-        }
-
-        if (lazy)
-        {
-            _tables.Watch.Resume();
-        }
-
-        if (known)
-        {
-            _tables.Settle();
-        }
-        else
-        {
-            _tables.Watch.FinishBegun();
-            Finish(cpu);
-        }
-    }
-
-    private bool TryLoadPointers(ShadowCpu cpu, Gpa directory)
-    {
-        Span<ulong> pointers = stackalloc ulong[4];
-        for (int index = 0; index < pointers.Length; index++)
-        {
-            pointers[index] = _guest.Read(directory.Value, index);
-            if ((pointers[index] & PageEntry.Present) != 0 && (pointers[index] & Pae.PointerReserved) != 0)
-            {
-                return false;
-            }
-        }
-
-        pointers.CopyTo(cpu.Pointers);
-        return true;
-    }
-
-    private void SyncPointers(ShadowCpu cpu)
-    {
-        for (int index = 0; index < cpu.Pointers.Length; index++)
-        {
-            if (ShadowTables<TFormat>.RememberedOf(ref _tables.Table[cpu.RootTable], index) != cpu.Pointers[index])
-            {
-                _tables.Unlink(cpu.RootTable, index);
-            }
-        }
-    }
-
     private FaultOutcome SwitcherFault(ShadowCpu cpu, Gva address, PageAccess access)
     {
         PageFaultCode code = access.Code | (cpu.IsLinear ? 0 : _guest.Probe(cpu, address, out _, out _));
         return FaultOutcome.Fault(TFormat.HasNoExecute(cpu.Controls) ? code : code & ~PageFaultCode.Fetch);
-    }
-
-    private void CheckKernelAddress(ulong address)
-    {
-        if (address >= _tables.SwitcherAddress)
-        {
-            _fate.Kill(KernelInSwitcher(address));
-        }
     }
 
     private string KernelInSwitcher(ulong address) =>
@@ -600,7 +468,20 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu, IGuestMemoryWatche
     {
         if (!_tables.IsNotified && _tables.Table[cpu.RootTable].Is(TableFlags.Obsolete))
         {
-            Switch(cpu, cpu.Directory, _roots.KeyOf(cpu, cpu.Directory));
+            SwitchTo(cpu, cpu.Directory);
+        }
+    }
+
+    // "A known table: its root becomes current, nothing else." A new one gets the stack pinned.
+    private void SwitchTo(ShadowCpu cpu, Gpa directory)
+    {
+        if (_spaces.Switch(cpu, directory))
+        {
+            _tables.Settle();
+        }
+        else
+        {
+            Finish(cpu);
         }
     }
 

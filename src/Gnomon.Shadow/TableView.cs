@@ -4,6 +4,7 @@ using Gnomon.Paging;
 namespace Gnomon.Shadow;
 
 /// <summary>Looking at tables without touching them: no A, no D, no cache, no frame.</summary>
+// SAFETY: as the engine's own walks: numbers from live links, indices by IndexOf.
 internal static unsafe class TableView<TFormat>
     where TFormat : struct, IPagingFormat
 {

@@ -11,7 +11,7 @@ internal sealed class ReplayHost : IDisposable
 
     /// <summary>Builds what a header asks for.</summary>
     /// <exception cref="ArgumentException">The header's values do not fit each other.</exception>
-    public ReplayHost(TraceHeader header, int cpus, int hostCpus)
+    public ReplayHost(TraceHeader header, int cpus, int hostCpus, Func<IShadowMmu, IShadowMmu>? inFront)
     {
         _host = new HostMemory(LimitMiB(header, cpus, hostCpus));
         try
@@ -22,6 +22,7 @@ internal sealed class ReplayHost : IDisposable
             Mmu = header.Format == TraceFormat.Pae
                 ? ShadowMmu.CreatePae(Memory, options, _switcher)
                 : ShadowMmu.CreateTwoLevel(Memory, options, _switcher);
+            Mmu = inFront?.Invoke(Mmu) ?? Mmu;
         }
         catch
         {

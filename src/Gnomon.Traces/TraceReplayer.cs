@@ -20,9 +20,10 @@ public sealed class TraceReplayer : IDisposable
     /// <summary>Builds the guest; nothing runs yet.</summary>
     /// <param name="trace">The trace.</param>
     /// <param name="options">What is done differently; null for nothing.</param>
+    /// <param name="inFront">Puts something in front of the shadow tables, such as a recorder; it disposes them. Null for nothing.</param>
     /// <exception cref="ArgumentException">An option does not fit the trace.</exception>
     /// <exception cref="InsufficientMemoryException">The host has no room for the guest.</exception>
-    public TraceReplayer(Trace trace, ReplayOptions? options = null)
+    public TraceReplayer(Trace trace, ReplayOptions? options = null, Func<IShadowMmu, IShadowMmu>? inFront = null)
     {
         ArgumentNullException.ThrowIfNull(trace);
         options ??= new ReplayOptions();
@@ -35,7 +36,7 @@ public sealed class TraceReplayer : IDisposable
         _trace = trace;
         _auditEvery = options.AuditEvery;
         _entryBytes = Header.Shape.EntryBytes;
-        _host = new ReplayHost(Header, trace.Cpus, trace.HostCpus);
+        _host = new ReplayHost(Header, trace.Cpus, trace.HostCpus, inFront);
     }
 
     /// <summary>The header, with the options put in.</summary>

@@ -25,6 +25,7 @@ internal readonly struct LinearMode : IGuestMode
 
 /// <summary>(i) A guest page fault. The steps are numbered as in the specification of the fault: walk, rights, page number, strict
 /// mode, frame, accessed and dirty, shadow path.</summary>
+// SAFETY: tables are reached by numbers from the root cache and from links that the tables themselves made; indices by IndexOf.
 internal sealed unsafe class DemandPager<TFormat>(
     ShadowTables<TFormat> tables,
     GuestTables<TFormat> guest,
@@ -373,6 +374,23 @@ internal sealed unsafe class DemandPager<TFormat>(
             }
 
             path[leafLevel] = marked;
+        }
+
+        return StillHolds(cpu, ref path, leafLevel, address);
+    }
+
+    // In a table that maps itself the marked word may be an upper entry of the same path: then the walk begins again.
+    private bool StillHolds(ShadowCpu cpu, ref GuestPath path, int leafLevel, uint address)
+    {
+        ulong table = cpu.Directory.Value;
+        for (int level = TFormat.Levels; level > leafLevel; level--)
+        {
+            if (guest.Read(cpu, table, level, Paging<TFormat>.IndexOf(address, level)) != path[level])
+            {
+                return false;
+            }
+
+            table = path[level] & TFormat.AddressMask;
         }
 
         return true;

@@ -4,20 +4,27 @@ using Gnomon.Paging;
 namespace Gnomon.Shadow;
 
 /// <summary>(v) Flushes: what is no longer true goes, what is still true stays; or, as the original did, all goes.</summary>
+// SAFETY: table numbers are the pool's, up to its high water, or children of live links; indices run over a table's lines.
 internal sealed unsafe class Flusher<TFormat>(ShadowTables<TFormat> tables, Comparison<TFormat> comparison, RootCache<TFormat> roots)
     where TFormat : struct, IPagingFormat
 {
-    /// <summary>The user half of one address space.</summary>
+    /// <summary>The user half of one address space, in every virtual CPU's root of it.</summary>
     public void FlushUser(ShadowCpu cpu)
     {
-        if (tables.Options.OnFlush == FlushPolicy.Discard)
+        comparison.BeginRound();
+        FlushUser(cpu.RootTable);
+        TableKey key = tables.Table[cpu.RootTable].Key;
+        if (tables.Cpus.Length == 1 || !key.HasGuestTable)
         {
-            DropBelow(cpu.RootTable, 0, tables.KernelAddress);
+            return;
         }
-        else
+
+        foreach (int root in roots.Roots)
         {
-            comparison.BeginRound();
-            comparison.CompareTree(cpu.RootTable, 0, tables.KernelAddress);
+            if (root != 0 && root != cpu.RootTable && tables.Table[root].Key.HasGuestTable && tables.Table[root].Key.Address == key.Address)
+            {
+                FlushUser(root);
+            }
         }
     }
 
@@ -64,6 +71,18 @@ internal sealed unsafe class Flusher<TFormat>(ShadowTables<TFormat> tables, Comp
             }
 
             number = tables.ChildOf(ShadowTables<TFormat>.EntryOf(ref tables.Table[number], index));
+        }
+    }
+
+    private void FlushUser(int root)
+    {
+        if (tables.Options.OnFlush == FlushPolicy.Discard)
+        {
+            DropBelow(root, 0, tables.KernelAddress);
+        }
+        else
+        {
+            comparison.CompareTree(root, 0, tables.KernelAddress);
         }
     }
 

@@ -5,6 +5,7 @@ using Gnomon.Paging;
 namespace Gnomon.Shadow;
 
 /// <summary>(iii) The guest says what it has changed: one leaf entry, one top-level entry, one middle entry.</summary>
+// SAFETY: a page number is compared with the memory's size before Pages is indexed; table numbers come from the page's list.
 internal sealed unsafe class PageTableUpdates<TFormat>(
     ShadowTables<TFormat> tables,
     GuestTables<TFormat> guest,

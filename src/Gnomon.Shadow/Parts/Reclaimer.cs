@@ -7,6 +7,7 @@ namespace Gnomon.Shadow;
 /// Room for what must be made: spare tables before a walk, frames when the host has none. First cold shadow tables are trimmed,
 /// then guest pages go to the store, then whole address spaces; only when nothing is left is the guest killed.
 /// </summary>
+// SAFETY: the hands stay inside the pool's budget and the memory's pages; positions come from the reverse maps.
 internal sealed unsafe class Reclaimer<TFormat>(ShadowTables<TFormat> tables, RootCache<TFormat> roots)
     where TFormat : struct, IPagingFormat
 {
@@ -79,6 +80,7 @@ internal sealed unsafe class Reclaimer<TFormat>(ShadowTables<TFormat> tables, Ro
                 continue;
             }
 
+            Reclaims++;
             bool freed = tables.Pool.IsBudgetSpent
                 ? TryTrimOne() || roots.TryEvictOne()
                 : TryTrimOne() || TryEvictPages() || roots.TryEvictOne();

@@ -5,6 +5,7 @@ using Gnomon.Paging;
 namespace Gnomon.Shadow;
 
 /// <summary>(iv) The address spaces that are kept: a root is a shadow table with a slot. Which one goes is a policy's choice.</summary>
+// SAFETY: the roots are numbers from the pool, or zero, whose descriptor is all zero; slots are compared with their number.
 internal sealed unsafe class RootCache<TFormat>
     where TFormat : struct, IPagingFormat
 {

@@ -5,6 +5,7 @@ using Gnomon.Paging;
 namespace Gnomon.Shadow;
 
 /// <summary>(ii) Guest stacks that stay mapped: a trap that goes straight to the guest's handler pushes onto them without the host.</summary>
+// SAFETY: a walk follows the links of the virtual CPU's own root; page numbers come from live leaves.
 internal sealed unsafe class StackPins<TFormat>(ShadowTables<TFormat> tables, DemandPager<TFormat> pager)
     where TFormat : struct, IPagingFormat
 {

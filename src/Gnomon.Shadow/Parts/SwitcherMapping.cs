@@ -7,6 +7,7 @@ namespace Gnomon.Shadow;
 /// (vi) The Switcher's pages in the guest: one page of code, then of the pairs of all host CPUs the one about to run. Each virtual CPU
 /// has one leaf table for them, which all its roots link.
 /// </summary>
+// SAFETY: the leaf table is the virtual CPU's own; the pairs of all host CPUs fit one leaf table (OptionCheck).
 internal sealed unsafe class SwitcherMapping<TFormat>(ShadowTables<TFormat> tables, Switcher switcher)
     where TFormat : struct, IPagingFormat
 {

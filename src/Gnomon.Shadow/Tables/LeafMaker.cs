@@ -8,6 +8,7 @@ namespace Gnomon.Shadow;
 /// From a guest entry to the rights of a shadow leaf, in one place: built from a whitelist of bits, writable only when the guest
 /// allows it, has its D set, and the frame is this guest's alone and not watched.
 /// </summary>
+// SAFETY: the caller's table number and index name an entry of a live leaf table; a guest table lies whole in its page.
 internal sealed unsafe class LeafMaker<TFormat>(ShadowTables<TFormat> tables)
     where TFormat : struct, IPagingFormat
 {

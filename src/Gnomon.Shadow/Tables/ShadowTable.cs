@@ -29,6 +29,7 @@ internal enum TableFlags : byte
 /// with the guest entries that its own were made from. A remembered entry is zero where there is none.
 /// </summary>
 /// <remarks>Two cache lines, so that a table's number becomes its address by a shift; what a fault and a flush need is in the first.</remarks>
+// SAFETY: the two pointers are the addresses of the table's own frames, which it holds as long as it has them.
 [StructLayout(LayoutKind.Sequential, Size = 128)]
 internal unsafe struct ShadowTable
 {

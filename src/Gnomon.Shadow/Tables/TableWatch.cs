@@ -7,6 +7,7 @@ namespace Gnomon.Shadow;
 /// Guests that tell nothing: pages that hold shadowed tables are watched for stores. A reported store makes every entry that it
 /// overlaps be read again, in every shadow of that table; a lazy guest's leaf tables may stay out of step until it flushes.
 /// </summary>
+// SAFETY: pages come from the memory's report or from the list of pages that were watched; table numbers from their lists.
 internal sealed unsafe class TableWatch<TFormat>(ShadowTables<TFormat> tables, Comparison<TFormat> comparison, LeafMaker<TFormat> leaves, RootCache<TFormat> roots)
     where TFormat : struct, IPagingFormat
 {

@@ -1,0 +1,228 @@
+using Gnomon.Memory;
+using Gnomon.Paging;
+using Gnomon.Shadow;
+
+namespace Gnomon.Traces.Recording;
+
+/// <summary>
+/// Records a live guest: stands in front of its shadow tables, passes everything on, and writes each request as a line of a trace.
+/// What the guest has written to its page tables meanwhile comes as <c>poke</c> lines before the request that may depend on it.
+/// </summary>
+/// <remarks>
+/// Called with the guest's lock held, as the tables themselves. A trace has no line for control registers and for leaving paging;
+/// such calls are passed on and stand in the trace as comments.
+/// </remarks>
+public sealed class TraceRecorder : IShadowMmu
+{
+    private readonly IShadowMmu _inner;
+    private readonly TraceWriter _writer;
+    private readonly RecordedTables _tables;
+    private int _cpu;
+
+    /// <summary>Begins the trace.</summary>
+    /// <param name="inner">The shadow tables; disposed with this object.</param>
+    /// <param name="output">Where the trace goes; not closed.</param>
+    /// <param name="header">The guest, as a header says it.</param>
+    public TraceRecorder(IShadowMmu inner, TextWriter output, TraceHeader header)
+    {
+        ArgumentNullException.ThrowIfNull(inner);
+        ArgumentNullException.ThrowIfNull(header);
+        _inner = inner;
+        _writer = new TraceWriter(output, header, "recorded");
+        _tables = new RecordedTables(inner.Memory, header.Shape, _writer.Write);
+        _writer.Write(new TraceOperation.Init());
+    }
+
+    /// <inheritdoc/>
+    public GuestMemory Memory => _inner.Memory;
+
+    /// <inheritdoc/>
+    public ShadowOptions Options => _inner.Options;
+
+    /// <inheritdoc/>
+    public ShadowStatistics Statistics => _inner.Statistics;
+
+    /// <inheritdoc/>
+    public string? KillReason => _inner.KillReason;
+
+    /// <inheritdoc/>
+    public string FormatName => _inner.FormatName;
+
+    /// <inheritdoc/>
+    public ShadowCpu Cpu(int cpu) => _inner.Cpu(cpu);
+
+    /// <inheritdoc/>
+    public FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
+    {
+        SayPath(cpu, address);
+        Write(cpu, new TraceOperation.Fault(address, code));
+        FaultOutcome outcome = _inner.DemandPage(cpu, address, code);
+        LearnPath(cpu, address);
+        return outcome;
+    }
+
+    /// <inheritdoc/>
+    public void PinPage(int cpu, Gva address)
+    {
+        SayPath(cpu, address);
+        Write(cpu, new TraceOperation.Pin(address));
+        _inner.PinPage(cpu, address);
+        LearnPath(cpu, address);
+    }
+
+    /// <inheritdoc/>
+    public void SetStack(int cpu, Gva top, int pages)
+    {
+        _tables.SayAll();
+        SayPath(cpu, new Gva(top.Value - 1));
+        SayPath(cpu, new Gva(top.Value - 1 - PageSize.Bytes));
+        Write(cpu, new TraceOperation.StackPages(top, (uint)pages));
+        _inner.SetStack(cpu, top, pages);
+        LearnPath(cpu, new Gva(top.Value - 1));
+        LearnPath(cpu, new Gva(top.Value - 1 - PageSize.Bytes));
+    }
+
+    /// <inheritdoc/>
+    public void SetPte(int cpu, Gpa directory, Gva address, ulong entry)
+    {
+        _tables.SayPath(directory, address, 1);
+        Write(cpu, new TraceOperation.SetPte(directory, address, entry));
+        _inner.SetPte(cpu, directory, address, entry);
+    }
+
+    /// <inheritdoc/>
+    public void SetPgd(int cpu, Gpa directory, uint index)
+    {
+        _tables.SayAll();
+        _tables.SayEntry(directory, index);
+        Write(cpu, new TraceOperation.SetPgd(directory, index));
+        _inner.SetPgd(cpu, directory, index);
+    }
+
+    /// <inheritdoc/>
+    public void SetPmd(int cpu, Gpa table, uint index)
+    {
+        _tables.SayAll();
+        _tables.SayEntry(table, index);
+        Write(cpu, new TraceOperation.SetPmd(table, index));
+        _inner.SetPmd(cpu, table, index);
+    }
+
+    /// <inheritdoc/>
+    public bool LoadPageTable(int cpu, Gpa directory)
+    {
+        _tables.SayAll();
+        _tables.SayTop(directory);
+        Write(cpu, new TraceOperation.Load(directory));
+        return _inner.LoadPageTable(cpu, directory);
+    }
+
+    /// <inheritdoc/>
+    public void EnterLinear(int cpu)
+    {
+        _writer.Comment($"virtual CPU {cpu} leaves paging: not in a trace");
+        _inner.EnterLinear(cpu);
+    }
+
+    /// <inheritdoc/>
+    public void SetControls(int cpu, PagingControls controls)
+    {
+        _writer.Comment($"virtual CPU {cpu} sets its controls to {controls}: not in a trace");
+        _inner.SetControls(cpu, controls);
+    }
+
+    /// <inheritdoc/>
+    public void FlushUser(int cpu) => Flush(cpu, new TraceOperation.FlushUser(), _inner.FlushUser);
+
+    /// <inheritdoc/>
+    public void ClearAll(int cpu) => Flush(cpu, new TraceOperation.ClearAll(), _inner.ClearAll);
+
+    /// <inheritdoc/>
+    public void InvalidatePage(int cpu, Gva address)
+    {
+        SayPath(cpu, address);
+        Write(cpu, new TraceOperation.InvalidatePage(address));
+        _inner.InvalidatePage(cpu, address);
+    }
+
+    /// <inheritdoc/>
+    public void PrepareToRun(int cpu, int hostCpu)
+    {
+        Write(cpu, new TraceOperation.MapSwitcher(hostCpu));
+        _inner.PrepareToRun(cpu, hostCpu);
+    }
+
+    /// <inheritdoc/>
+    public void SetGuestData(Gva kernelAddress)
+    {
+        _writer.Comment($"the guest declares its kernel address {kernelAddress}: it stands in the header");
+        _inner.SetGuestData(kernelAddress);
+    }
+
+    /// <inheritdoc/>
+    public Gpa TranslateGuest(int cpu, Gva address)
+    {
+        SayPath(cpu, address);
+        Write(cpu, new TraceOperation.Translate(address));
+        return _inner.TranslateGuest(cpu, address);
+    }
+
+    /// <inheritdoc/>
+    public bool TryTranslateGuest(int cpu, Gva address, out Gpa translation) => _inner.TryTranslateGuest(cpu, address, out translation);
+
+    /// <inheritdoc/>
+    public bool TryWalkShadow(int cpu, Gva address, PageAccess access, out HardwareTranslation translation) =>
+        _inner.TryWalkShadow(cpu, address, access, out translation);
+
+    /// <inheritdoc/>
+    public bool TryGetGuestPage(int cpu, Gva address, out Gfn page) => _inner.TryGetGuestPage(cpu, address, out page);
+
+    /// <inheritdoc/>
+    public IEnumerable<ShadowLeaf> Leaves(int cpu) => _inner.Leaves(cpu);
+
+    /// <inheritdoc/>
+    public IEnumerable<ShadowLeaf> GuestLeaves(int cpu, Gva first, Gva last) => _inner.GuestLeaves(cpu, first, last);
+
+    /// <inheritdoc/>
+    public int Trim(int tables) => _inner.Trim(tables);
+
+    /// <inheritdoc/>
+    public string? Audit() => _inner.Audit();
+
+    /// <inheritdoc/>
+    public void Dispose() => _inner.Dispose();
+
+    private void Write(int cpu, TraceOperation operation)
+    {
+        if (cpu != _cpu)
+        {
+            _writer.Write(new TraceOperation.Cpu(cpu));
+            _cpu = cpu;
+        }
+
+        _writer.Write(operation);
+    }
+
+    private void Flush(int cpu, TraceOperation operation, Action<int> flush)
+    {
+        _tables.SayAll();
+        Write(cpu, operation);
+        flush(cpu);
+    }
+
+    private void SayPath(int cpu, Gva address)
+    {
+        if (!_inner.Cpu(cpu).IsLinear)
+        {
+            _tables.SayPath(_inner.Cpu(cpu).Directory, address, _inner.Options.Prefault);
+        }
+    }
+
+    private void LearnPath(int cpu, Gva address)
+    {
+        if (!_inner.Cpu(cpu).IsLinear)
+        {
+            _tables.LearnPath(_inner.Cpu(cpu).Directory, address);
+        }
+    }
+}
