@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+
+namespace Gnomon.Cpu.Execution;
+
+/// <summary>
+/// A run of decoded instructions that is entered at its start. This header, then the ops, the last of them a terminal one, then its
+/// <see cref="BlockLink"/> and two stubs.
+/// </summary>
+// SAFETY: lies in a BlockCache's native memory.
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal unsafe struct Block
+{
+    /// <summary>The host address of the first byte: with <see cref="Mode"/> what the block is found by.</summary>
+    public byte* Start;
+
+    /// <summary>The next block of the same bucket.</summary>
+    public Block* Next;
+
+    /// <summary>The host page that the block's only instruction ends in, where it crosses a page; else null.</summary>
+    public byte* SecondPage;
+
+    /// <summary>That page's version.</summary>
+    public uint SecondVersion;
+
+    /// <summary>What it was decoded under.</summary>
+    public BlockMode Mode;
+
+    /// <summary>Bytes of code.</summary>
+    public ushort Length;
+
+    /// <summary>Instructions.</summary>
+    public ushort Count;
+
+    /// <summary>The first op of a block.</summary>
+    public static Op* Head(Block* block) => (Op*)(block + 1);
+}
+
+/// <summary>The blocks that were decoded from one page of the host.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CodePage
+{
+    /// <summary>log2 of the bytes of a granule.</summary>
+    public const int GranuleShift = 6;
+
+    /// <summary>Buckets of blocks, by granule of the first byte.</summary>
+    public const int Buckets = 64;
+
+    /// <summary>The page's first byte.</summary>
+    public byte* Host;
+
+    /// <summary>The granules that code was decoded from, a bit each: a store to another one harms no block.</summary>
+    public ulong Granules;
+
+    /// <summary>The version of the bytes.</summary>
+    public uint Version;
+
+    /// <summary>The first block of each bucket: <see cref="Block"/> pointers.</summary>
+    public fixed ulong First[Buckets];
+}
+
+/// <summary>An entry of the jump cache: from a linear address to a block.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct JumpEntry
+{
+    /// <summary>log2 of the entries.</summary>
+    public const int Bits = 12;
+
+    /// <summary>What <see cref="CpuState.JumpKey"/> grows by with each flush: mode and privilege lie below.</summary>
+    public const uint OneGeneration = 1u << 8;
+
+    /// <summary>The linear address of the block's first byte.</summary>
+    public uint Address;
+
+    /// <summary>See <see cref="CpuState.JumpKey"/>.</summary>
+    public uint Key;
+
+    /// <summary>The block's first op.</summary>
+    public Op* Head;
+
+    /// <summary>The entry that an address selects.</summary>
+    public static uint IndexOf(uint address) => (address ^ (address >> Bits)) & ((1u << Bits) - 1);
+}

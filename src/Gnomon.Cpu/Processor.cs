@@ -1,0 +1,430 @@
+using System.Runtime.InteropServices;
+using Gnomon.Cpu.Events;
+using Gnomon.Cpu.Execution;
+using Gnomon.Cpu.Memory;
+using Gnomon.Memory;
+using Gnomon.Paging;
+
+namespace Gnomon.Cpu;
+
+/// <summary>
+/// A 32-bit x86 processor. It walks whatever page tables CR3 names in the physical memory that it was given, as a real one does, and
+/// gives control back by value (<see cref="CpuExit"/>). It runs bare, or under a monitor that intercepts.
+/// </summary>
+/// <remarks>One thread at a time uses a processor, except for <see cref="RequestAttention"/> and <see cref="SetInterruptLine"/>, which any
+/// thread may call.</remarks>
+// SAFETY: the state is native memory allocated in the constructor and freed by Dispose; only this object and static handlers that it
+// started hold its address.
+public sealed unsafe class Processor : IDisposable, ITranslationCache
+{
+    private readonly BlockCache _blocks;
+    private readonly BlockBuilder _builder = new();
+    private readonly CpuState* _state;
+    private GCHandle _self;
+    private volatile bool _interruptLine;
+    private volatile bool _nmiLine;
+    private bool _disposed;
+
+    /// <summary>Makes a processor in the state after reset.</summary>
+    /// <param name="memory">The physical address space.</param>
+    /// <param name="options">What can be chosen.</param>
+    public Processor(PhysicalMemory memory, ProcessorOptions? options = null)
+    {
+        Options = options ?? new ProcessorOptions();
+        _state = (CpuState*)NativeMemory.AlignedAlloc((nuint)sizeof(CpuState), 64);
+        *_state = default;
+        _self = GCHandle.Alloc(this);
+        _state->Owner = GCHandle.ToIntPtr(_self);
+        _blocks = new BlockCache(_state, Options.CodeCacheBytes);
+        Linear = new LinearMemory(_state, memory, _blocks);
+        Reset();
+    }
+
+    /// <summary>What it was made with.</summary>
+    public ProcessorOptions Options { get; }
+
+    /// <summary>What is intercepted.</summary>
+    public Intercepts Intercepts
+    {
+        get => Linear.Intercepts;
+        set => Linear.Intercepts = value;
+    }
+
+    /// <summary>Whether <see cref="Run"/> shall come back as soon as an interrupt could be taken.</summary>
+    public bool WantsInterruptWindow { get; set; }
+
+    /// <summary>Who says which vector an interrupt has, when the interrupt line is up.</summary>
+    public IInterruptSource? InterruptSource { get; set; }
+
+    /// <summary>Instructions completed since the processor was made. REP counts once for each time that it is begun or taken up again.</summary>
+    public ulong Instructions { get; private set; }
+
+    /// <summary>Walks of page tables done.</summary>
+    public long Walks => Linear.Walks;
+
+    /// <summary>Blocks decoded.</summary>
+    public long BlocksBuilt => _blocks.BlocksBuilt;
+
+    /// <summary>Times that stores into decoded code threw a page's blocks away.</summary>
+    public long CodePagesDropped => _blocks.PagesDropped;
+
+    internal CpuState* State => _state;
+
+    internal LinearMemory Linear { get; }
+
+    internal BlockCache Blocks => _blocks;
+
+    /// <summary>The event whose delivery was stopped by an exit: it is taken up again by the next run.</summary>
+    internal PendingEvent InFlight { get; set; }
+
+    internal static Processor Of(CpuState* state) => (Processor)GCHandle.FromIntPtr(state->Owner).Target!;
+
+    /// <summary>The state after a reset (Intel SDM vol. 3, table 9-1): real mode, CS F000 with base FFFF0000, EIP FFF0.</summary>
+    public void Reset()
+    {
+        ResetState.Apply(_state, Options);
+        InFlight = default;
+        Linear.Log.Clear();
+        Linear.Redirection = null;
+        Linear.Flush(keepGlobal: false);
+        _blocks.ForgetJumps();
+        ProcessorMode.Refresh(_state);
+    }
+
+    /// <summary>Makes <see cref="Run"/> come back at the next block boundary with <see cref="CpuExitReason.Attention"/>.</summary>
+    public void RequestAttention() => Interlocked.Or(ref _state->Attention, AttentionBits.Asked);
+
+    /// <summary>Raises or lowers the interrupt line. While it is up and interrupts are enabled, one is taken.</summary>
+    public void SetInterruptLine(bool up)
+    {
+        _interruptLine = up;
+        if (up)
+        {
+            Interlocked.Or(ref _state->Attention, AttentionBits.Line);
+        }
+    }
+
+    /// <summary>Asks for a non-maskable interrupt.</summary>
+    public void RaiseNmi()
+    {
+        _nmiLine = true;
+        Interlocked.Or(ref _state->Attention, AttentionBits.Line);
+    }
+
+    /// <summary>Runs instructions.</summary>
+    /// <param name="instructions">How many at most, 1 … 2³⁰. Exactly so many are run unless something else ends the run.</param>
+    /// <returns>Why it came back.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The number is out of range.</exception>
+    public CpuExit Run(int instructions)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfLessThan(instructions, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(instructions, 1 << 30);
+        _state->Budget = instructions;
+        CpuExit exit = RunUntilExit();
+        Instructions += (ulong)(instructions - _state->Budget);
+        return exit;
+    }
+
+    /// <summary>The value that a port or device gave, or a control register shows: the instruction is repeated with it by the next run.</summary>
+    public void CompleteRead(ulong value) => Linear.Log.Add(value);
+
+    /// <summary>The write to a port or device is done.</summary>
+    public void CompleteWrite() => Linear.Log.Add(0);
+
+    /// <summary>Drops decoded code from bytes that someone else has changed: a device, the host, another processor.</summary>
+    /// <param name="host">The first byte, as <see cref="PhysicalMemory.Find"/> gave its page.</param>
+    /// <param name="length">Bytes; not past the page's end.</param>
+    public void NotifyStore(nint host, int length) => _blocks.Stored((byte*)host, (uint)length);
+
+    /// <summary>Treats a linear page as a device for the next instruction only; null ends it.</summary>
+    public void Redirect(Redirection? redirection) => Linear.Redirection = redirection;
+
+    /// <summary>Drops cached translations: all, or all but global ones.</summary>
+    public void FlushTranslations(bool keepGlobal = false)
+    {
+        Linear.Flush(keepGlobal);
+        _blocks.ForgetJumps();
+    }
+
+    /// <summary>Drops the cached translation of one page.</summary>
+    public void FlushPage(uint address)
+    {
+        Linear.FlushPage(address);
+        _blocks.ForgetJumps();
+    }
+
+    /// <inheritdoc/>
+    public void Invalidate(in Invalidation what)
+    {
+        if (what.Length > PageSize.Bytes * 32UL)
+        {
+            FlushTranslations();
+            return;
+        }
+
+        for (ulong at = 0; at < what.Length; at += PageSize.Bytes)
+        {
+            uint address = (uint)(what.Start.Value + at);
+            if (what.Kind == InvalidationKind.WriteAccess)
+            {
+                Linear.Supervisor.ProtectLinear(address);
+                Linear.User.ProtectLinear(address);
+            }
+            else
+            {
+                Linear.FlushPage(address);
+            }
+        }
+
+        _blocks.ForgetJumps();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        Linear.Dispose();
+        _blocks.Dispose();
+        _self.Free();
+        NativeMemory.AlignedFree(_state);
+    }
+
+    /// <summary>The block that begins at EIP, decoded if need be.</summary>
+    /// <returns>Its first op, or null: then the reason is pending.</returns>
+    internal Op* Lookup()
+    {
+        CpuState* c = _state;
+        uint address = c->CodeBase + c->Eip;
+        bool flat = (c->Mode & BlockMode.FlatCode) != 0;
+        ref SegmentRegister code = ref c->Segments[Segment.Cs];
+        if (!flat && c->Eip > code.Limit)
+        {
+            Ops.Raise(c, Vector.GeneralProtection, 0);
+            return null;
+        }
+
+        FetchEntry* fetch = Linear.TranslateFetch(address);
+        if (fetch == null)
+        {
+            return null;
+        }
+
+        if (!_blocks.HasRoom)
+        {
+            _blocks.Clear();
+            Linear.Flush(keepGlobal: false);
+            return Lookup();
+        }
+
+        if (fetch->Code == null)
+        {
+            fetch->Code = _blocks.Enter(fetch->Host, fetch->Version);
+        }
+
+        byte* start = fetch->Host + (address & PageSize.OffsetMask);
+        Block* block = BlockCache.Find(fetch->Code, start, c->Mode);
+        if (block != null && block->SecondPage != null && !SecondPageIsSame(block, address))
+        {
+            if (c->Pending != Pending.None)
+            {
+                return null;
+            }
+
+            BlockCache.Remove(fetch->Code, block);
+            block = null;
+        }
+
+        if (block == null)
+        {
+            block = Build(fetch->Code, start, address);
+            if (block == null)
+            {
+                return null;
+            }
+        }
+
+        if (!flat)
+        {
+            return FitToLimit(block, code.Limit - c->Eip);
+        }
+
+        if (block->SecondPage == null)
+        {
+            JumpEntry* entry = c->Jumps + JumpEntry.IndexOf(address);
+            *entry = new JumpEntry { Address = address, Key = c->JumpKey, Head = Block.Head(block) };
+        }
+
+        return Block.Head(block);
+    }
+
+    private Block* Build(CodePage* page, byte* start, uint address)
+    {
+        Block* block = _blocks.Begin();
+        int ops = _builder.Build(block, start, _state->Mode);
+        if (ops == 0)
+        {
+            FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
+            if (second == null)
+            {
+                return null;
+            }
+
+            byte* host = second->Host;
+            second->Code = _blocks.Enter(host, second->Version);
+            ops = _builder.BuildCrossing(block, start, host, _state->Mode);
+            block->SecondVersion = second->Version;
+            uint inSecond = (uint)(block->Length - (PageSize.Bytes - (int)((nuint)start & PageSize.OffsetMask)));
+            if (BlockCache.Mark(second->Code, 0, Math.Max(inSecond, 1)))
+            {
+                Linear.ProtectPage(host);
+            }
+        }
+
+        if (_blocks.Add(page, block, ops))
+        {
+            Linear.ProtectPage(page->Host);
+        }
+
+        return block;
+    }
+
+    private bool SecondPageIsSame(Block* block, uint address)
+    {
+        FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
+        return second != null && second->Host == block->SecondPage && second->Version == block->SecondVersion;
+    }
+
+    // Instructions that would cross the code segment's limit are cut off; the first of them faults when it is reached.
+    private Op* FitToLimit(Block* block, uint room)
+    {
+        Op* head = Block.Head(block);
+        if (block->Length - 1u <= room)
+        {
+            return head;
+        }
+
+        int fitting = 0;
+        while (head[fitting].EipOffset + (uint)head[fitting].Length - 1 <= room)
+        {
+            fitting++;
+        }
+
+        if (fitting == 0)
+        {
+            Ops.Raise(_state, Vector.GeneralProtection, 0);
+            return null;
+        }
+
+        BlockBuilder.Shorten(head, fitting, _blocks.Scratch);
+        return Block.Head(_blocks.Scratch);
+    }
+
+    private CpuExit RunUntilExit()
+    {
+        CpuState* c = _state;
+        while (true)
+        {
+            if (c->Pending != Pending.None || InFlight.IsActive)
+            {
+                if (c->Pending == Pending.Exit)
+                {
+                    c->Pending = Pending.None;
+                    Linear.Log.Rewind();
+                    return Linear.Exit;
+                }
+
+                EventDelivery.DeliverPending(c);
+                continue;
+            }
+
+            if (NeedsBoundary(c))
+            {
+                Boundary.Outcome outcome = Boundary.Check(this, out CpuExit exit);
+                if (outcome == Boundary.Outcome.Exit)
+                {
+                    return exit;
+                }
+
+                if (outcome == Boundary.Outcome.Again)
+                {
+                    continue;
+                }
+            }
+
+            if (c->Budget <= 0)
+            {
+                return new CpuExit { Reason = CpuExitReason.Budget };
+            }
+
+            if (Boundary.MustStep(this))
+            {
+                Step();
+                continue;
+            }
+
+            Op* head = Dispatcher.FindJump(c);
+            if (head == null)
+            {
+                head = Lookup();
+                if (head == null)
+                {
+                    continue;
+                }
+            }
+
+            RunFrom(head);
+        }
+    }
+
+    private bool NeedsBoundary(CpuState* c) =>
+        c->Attention != 0 || _interruptLine || _nmiLine || c->Activity != 0 || WantsInterruptWindow;
+
+    internal bool InterruptLine => _interruptLine;
+
+    internal bool TakeNmi()
+    {
+        bool asked = _nmiLine;
+        _nmiLine = false;
+        return asked;
+    }
+
+    internal bool NmiLine => _nmiLine;
+
+    private void RunFrom(Op* head)
+    {
+        Op* tooLong = Dispatcher.Run(_state, head);
+        if (tooLong != null && _state->Budget > 0)
+        {
+            // The budget ends in the middle of this block.
+            BlockBuilder.Shorten(tooLong, _state->Budget, _blocks.Scratch);
+            Dispatcher.Run(_state, Block.Head(_blocks.Scratch));
+        }
+    }
+
+    // One instruction: while it is traced, shadowed, repeated after an exit, or under a debug register's eye.
+    private void Step()
+    {
+        CpuState* c = _state;
+        int others = c->Budget - 1;
+        c->Budget = 1;
+        StepState step = Boundary.BeginStep(this);
+        if (c->Pending == Pending.None)
+        {
+            Op* head = Lookup();
+            if (head != null)
+            {
+                RunFrom(head);
+            }
+        }
+
+        bool done = c->Budget == 0;
+        c->Budget += others;
+        Boundary.EndStep(this, step, done);
+    }
+}
