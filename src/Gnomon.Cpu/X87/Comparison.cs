@@ -23,10 +23,7 @@ internal static class Comparison
                 }
                 return Unordered;
             }
-            if (context.StopsAtDenormal(left.IsDenormal || right.IsDenormal))
-            {
-                return 0;
-            }
+            context.StopsAtDenormal(left.IsDenormal || right.IsDenormal);
         }
         if (left.IsZero && right.IsZero)
         {

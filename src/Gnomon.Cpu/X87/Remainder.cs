@@ -5,15 +5,19 @@ namespace Gnomon.Cpu.X87;
 /// <summary>FPREM and FPREM1 (Intel SDM vol. 2, FPREM and FPREM1). The remainder is exact.</summary>
 internal static class Remainder
 {
+    /// <summary>In the condition codes: there is no quotient, and C0 and C3 stay.</summary>
+    public const uint NoQuotient = 1u << 31;
+
     /// <summary>The remainder, or after 32 to 63 bits of quotient a partial one with C2 set.</summary>
     /// <param name="dividend">ST(0).</param>
     /// <param name="divisor">ST(1).</param>
     /// <param name="nearest">The quotient is rounded to nearest even (FPREM1), not towards zero.</param>
-    /// <param name="codes">C2; C0, C3 and C1 as bits 2, 1 and 0 of a complete quotient.</param>
+    /// <param name="codes">C2; C0, C3 and C1 as bits 2, 1 and 0 of a complete quotient; or
+    /// <see cref="NoQuotient"/>.</param>
     /// <param name="context">Takes the exceptions.</param>
     public static Float80 Compute(Float80 dividend, Float80 divisor, bool nearest, out uint codes, ref X87Context context)
     {
-        codes = 0;
+        codes = NoQuotient;
         if (Operands.AreSpecial(dividend, divisor, ref context, out Float80 result))
         {
             return result;
@@ -26,6 +30,7 @@ internal static class Remainder
         {
             return dividend;
         }
+        codes = 0;
         ulong a = dividend.Unpack(out int aExponent);
         if (divisor.IsInfinity)
         {

@@ -84,14 +84,16 @@ internal static class Rounding
     /// <summary>The answer to an overflow (Intel SDM vol. 1, 8.5.4 and table 4-11).</summary>
     private static Float80 Overflow(uint sign, int exponent, ulong kept, int dropped, uint raised, ref X87Context context)
     {
-        if (!context.IsMasked(X87Status.Overflow) && exponent - BiasAdjust < Float80.ExponentMask)
+        bool masked = context.IsMasked(X87Status.Overflow);
+        if (!masked && exponent - BiasAdjust < Float80.ExponentMask)
         {
             context.Raised |= X87Status.Overflow | raised;
             return new Float80(sign, exponent - BiasAdjust, kept);
         }
         context.Raised |= X87Status.Overflow | X87Status.Precision;
         uint control = context.RoundingControl;
-        if (control == 0 || control == 1 + (1 - sign))
+        // Only FSCALE can be too large for the adjusted exponent, and then gives infinity (Intel SDM vol. 2, FSCALE).
+        if (!masked || control == 0 || control == 2 - sign)
         {
             context.Raised |= X87Status.C1;
             return Float80.Infinity(sign);
@@ -105,10 +107,16 @@ internal static class Rounding
         uint sign, int exponent, ulong high, ulong low, int dropped, ulong kept, int roundedExponent, uint raised, ref X87Context context)
     {
         bool tiny = roundedExponent < 1;
-        if (tiny && !context.IsMasked(X87Status.Underflow) && roundedExponent + BiasAdjust > 0)
+        if (tiny && !context.IsMasked(X87Status.Underflow))
         {
-            context.Raised |= X87Status.Underflow | raised;
-            return new Float80(sign, roundedExponent + BiasAdjust, kept);
+            if (roundedExponent + BiasAdjust > 0)
+            {
+                context.Raised |= X87Status.Underflow | raised;
+                return new Float80(sign, roundedExponent + BiasAdjust, kept);
+            }
+            // Only FSCALE can be too small for the adjusted exponent, and then gives zero (Intel SDM vol. 2, FSCALE).
+            context.Raised |= X87Status.Underflow | X87Status.Precision;
+            return Float80.Zero(sign);
         }
         ShiftRightJam(ref high, ref low, 1 - exponent);
         ulong unit = 1UL << dropped;
@@ -130,10 +138,6 @@ internal static class Rounding
                 high += unit;
                 context.Raised |= X87Status.C1;
             }
-        }
-        else if (tiny && !context.IsMasked(X87Status.Underflow))
-        {
-            context.Raised |= X87Status.Underflow;
         }
         return new Float80(sign, (int)(high >> 63), high);
     }

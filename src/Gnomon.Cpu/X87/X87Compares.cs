@@ -1,7 +1,7 @@
 namespace Gnomon.Cpu.X87;
 
-/// <summary>FCOM, FUCOM, FICOM, FTST, FXAM, FCOMI and FUCOMI (Intel SDM vol. 1, 8.3.6). After an unmasked exception the condition
-/// codes, flags and stack stay as they were.</summary>
+/// <summary>FCOM, FUCOM, FICOM, FTST, FXAM, FCOMI and FUCOMI (Intel SDM vol. 1, 8.3.6). After an unmasked invalid
+/// operation the condition codes, flags and stack stay as they were; after an unmasked denormal exception only the stack does.</summary>
 internal static class X87Compares
 {
     /// <summary>FCOM and FUCOM with ST(<paramref name="index"/>), then 0 to 2 pops.</summary>
@@ -56,15 +56,11 @@ internal static class X87Compares
         }
         flags = Comparison.ToFlags(codes);
         state.Raise(context.Raised);
-        if (context.IsSuppressed)
-        {
-            return false;
-        }
-        if (pop)
+        if (pop && !context.IsSuppressed)
         {
             state.Pop();
         }
-        return true;
+        return !context.IsInvalidUnmasked;
     }
 
     private static void Finish(ref X87State state, Float80 right, bool empty, bool denormal, bool quiet, int pops)
@@ -80,12 +76,12 @@ internal static class X87Compares
             codes = Comparison.Compare(state.Get(0), right, quiet, ref context);
         }
         state.Raise(context.Raised);
-        if (context.IsSuppressed)
+        if (context.IsInvalidUnmasked)
         {
             return;
         }
         state.Status = (ushort)((state.Status & ~X87Status.ConditionCodes) | codes);
-        for (; pops > 0; pops--)
+        for (; pops > 0 && !context.IsSuppressed; pops--)
         {
             state.Pop();
         }

@@ -74,6 +74,9 @@ internal struct X87Context(uint control)
     /// <summary>An unmasked exception happened before the result could be computed: it must not be stored, and nothing popped.</summary>
     public readonly bool IsSuppressed => (Raised & ~Control & OperandExceptions) != 0;
 
+    /// <summary>An unmasked invalid operation happened.</summary>
+    public readonly bool IsInvalidUnmasked => (Raised & ~Control & X87Status.Invalid) != 0;
+
     /// <summary>Whether the exception <paramref name="flag"/> is masked.</summary>
     public readonly bool IsMasked(uint flag) => (Control & flag) != 0;
 

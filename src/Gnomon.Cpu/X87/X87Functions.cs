@@ -32,6 +32,7 @@ internal static class X87Functions
     /// <summary>FPREM, and with <paramref name="nearest"/> FPREM1.</summary>
     public static void PartialRemainder(ref X87State state, bool nearest)
     {
+        state.Status = (ushort)(state.Status & ~X87Status.C2);
         if (state.IsEmpty(0) || state.IsEmpty(1))
         {
             X87Stack.Underflow(ref state, 0, pop: false);
@@ -39,9 +40,9 @@ internal static class X87Functions
         }
         X87Context context = new(state.Control);
         Float80 result = Remainder.Compute(state.Get(0), state.Get(1), nearest, out uint codes, ref context);
-        if (!context.IsSuppressed)
+        if ((codes & Remainder.NoQuotient) == 0)
         {
-            state.Status = (ushort)(state.Status & ~X87Status.ConditionCodes);
+            state.Status = (ushort)(state.Status & ~(X87Status.C0 | X87Status.C3));
             context.Raised |= codes;
         }
         X87Stack.Finish(ref state, context, 0, result, pop: false);

@@ -29,11 +29,6 @@ internal static class X87Loads
     /// <summary>FLD ST(<paramref name="index"/>).</summary>
     public static void Register(ref X87State state, int index)
     {
-        if (!state.IsEmpty(7))
-        {
-            X87Stack.Overflow(ref state);
-            return;
-        }
         if (!state.IsEmpty(index))
         {
             X87Stack.FinishPush(ref state, new X87Context(state.Control), state.Get(index));
@@ -52,7 +47,18 @@ internal static class X87Loads
             context.Raised |= X87Status.Invalid;
             value = value.Quieted();
         }
+        if (!state.IsEmpty(7))
+        {
+            X87Stack.Overflow(ref state);
+            return;
+        }
+        bool suppressed = context.IsSuppressed;
         context.StopsAtDenormal(denormal: false);
-        X87Stack.FinishPush(ref state, context, value);
+        state.Raise(context.Raised);
+        if (!suppressed)
+        {
+            // A denormal is loaded even if its exception is unmasked: the source in memory is unchanged, and its value exact.
+            state.Push(value);
+        }
     }
 }

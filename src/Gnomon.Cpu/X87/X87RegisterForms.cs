@@ -95,7 +95,7 @@ internal static class X87RegisterForms
             case 2:
                 return index == 0 ? X87RegisterEffect.None : X87RegisterEffect.Undefined;
             case 3:
-                X87Stack.StoreRegister(ref state, index, pop: true);
+                X87Stack.StoreAlias(ref state, index);
                 return X87RegisterEffect.None;
             case 4:
                 return D9E0(ref state, index);

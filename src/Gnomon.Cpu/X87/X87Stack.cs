@@ -126,6 +126,7 @@ internal static class X87Stack
     /// <summary>FFREE ST(<paramref name="index"/>), and with <paramref name="pop"/> the undocumented FFREEP (DF C0+i).</summary>
     public static void FreeRegister(ref X87State state, int index, bool pop)
     {
+        state.Raise(0);
         state.Free(index);
         if (pop)
         {
@@ -140,7 +141,8 @@ internal static class X87Stack
         state.Rotate(difference);
     }
 
-    /// <summary>FCMOVcc ST(0), ST(<paramref name="index"/>); an empty register is an underflow whatever the condition.</summary>
+    /// <summary>FCMOVcc ST(0), ST(<paramref name="index"/>); an empty register is an underflow whatever the condition. C1
+    /// changes only with an underflow.</summary>
     public static void ConditionalMove(ref X87State state, int index, bool condition)
     {
         if (state.IsEmpty(0) || state.IsEmpty(index))
@@ -148,7 +150,6 @@ internal static class X87Stack
             Underflow(ref state, 0, pop: false);
             return;
         }
-        state.Raise(0);
         if (condition)
         {
             state.Set(0, state.Get(index));
@@ -164,5 +165,17 @@ internal static class X87Stack
             return;
         }
         Finish(ref state, new X87Context(state.Control), index, state.Get(0), pop);
+    }
+
+    /// <summary>The undocumented D9 D8+i: FSTP ST(<paramref name="index"/>) that pops an empty register without a stack fault, and then
+    /// stores nothing.</summary>
+    public static void StoreAlias(ref X87State state, int index)
+    {
+        state.Raise(0);
+        if (!state.IsEmpty(0))
+        {
+            state.Set(index, state.Get(0));
+        }
+        state.Pop();
     }
 }
