@@ -24,6 +24,8 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     private volatile bool _interruptLine;
     private volatile bool _nmiLine;
     private bool _disposed;
+    private ulong _before;
+    private int _given;
 
     /// <summary>Makes a processor in the state after reset.</summary>
     /// <param name="memory">The physical address space.</param>
@@ -37,6 +39,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _state->Owner = GCHandle.ToIntPtr(_self);
         _blocks = new BlockCache(_state, Options.CodeCacheBytes);
         Linear = new LinearMemory(_state, memory, _blocks);
+        Registers = new ProcessorRegisters(this);
         Reset();
     }
 
@@ -56,8 +59,8 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>Who says which vector an interrupt has, when the interrupt line is up.</summary>
     public IInterruptSource? InterruptSource { get; set; }
 
-    /// <summary>Instructions completed since the processor was made. REP counts once for each time that it is begun or taken up again.</summary>
-    public ulong Instructions { get; private set; }
+    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. REP counts once for each time that it is begun or taken up again.</summary>
+    public ulong Instructions => _before + (ulong)(_given - _state->Budget);
 
     /// <summary>Walks of page tables done.</summary>
     public long Walks => Linear.Walks;
@@ -67,6 +70,9 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
 
     /// <summary>Times that stores into decoded code threw a page's blocks away.</summary>
     public long CodePagesDropped => _blocks.PagesDropped;
+
+    /// <summary>The registers, for who looks or sets up. Only between two runs.</summary>
+    public ProcessorRegisters Registers { get; }
 
     internal CpuState* State => _state;
 
@@ -120,10 +126,10 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(instructions, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(instructions, 1 << 30);
+        _before = Instructions;
+        _given = instructions;
         _state->Budget = instructions;
-        CpuExit exit = RunUntilExit();
-        Instructions += (ulong)(instructions - _state->Budget);
-        return exit;
+        return RunUntilExit();
     }
 
     /// <summary>The value that a port or device gave, or a control register shows: the instruction is repeated with it by the next run.</summary>
@@ -131,6 +137,45 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
 
     /// <summary>The write to a port or device is done.</summary>
     public void CompleteWrite() => Linear.Log.Add(0);
+
+    /// <summary>Goes on behind the instruction that made the exit, without running it.</summary>
+    /// <param name="length">Its length (<see cref="CpuExit.Size"/>).</param>
+    public void SkipInstruction(int length)
+    {
+        _state->Eip += (uint)length;
+        _state->SystemFlags &= ~Flags.Resume;
+        _state->Shadow = 0;
+        Linear.Log.Clear();
+        Linear.Redirection = null;
+    }
+
+    /// <summary>Delivers a fault of the instruction at EIP when the processor runs next. If the delivery of another event was stopped by
+    /// an exit, the two combine as they do in hardware: to a double fault, or a triple one.</summary>
+    /// <param name="vector">The vector.</param>
+    /// <param name="code">The error code, where the vector has one.</param>
+    /// <param name="address">CR2, for a page fault.</param>
+    public void InjectFault(byte vector, uint code = 0, uint address = 0)
+    {
+        if (vector == Vector.PageFault)
+        {
+            _state->Cr2 = address;
+        }
+
+        Linear.Log.Clear();
+        Linear.Redirection = null;
+        Ops.Raise(_state, vector, code);
+    }
+
+    /// <summary>Delivers an external interrupt when the processor runs next. Only where interrupts can be taken (<see cref="CanInterrupt"/>).</summary>
+    public void InjectInterrupt(byte vector)
+    {
+        _state->Activity = ActivityState.Running;
+        EventDelivery.Deliver(_state, vector, 0, EventKind.External);
+    }
+
+    /// <summary>Whether an external interrupt could be taken before the next instruction.</summary>
+    public bool CanInterrupt => (_state->SystemFlags & Flags.Interrupt) != 0 && _state->Shadow == 0
+        && _state->Pending == Pending.None && !InFlight.IsActive && !Linear.Log.IsRepeating;
 
     /// <summary>Drops decoded code from bytes that someone else has changed: a device, the host, another processor.</summary>
     /// <param name="host">The first byte, as <see cref="PhysicalMemory.Find"/> gave its page.</param>

@@ -33,6 +33,6 @@ internal static unsafe class ResetState
         c->Cr0 = Cr0.CacheDisable | Cr0.NotWriteThrough | Cr0.ExtensionType;
         c->Dr6 = 0xFFFF_0FF0;
         c->Dr7 = 0x400;
-        X87.X87Operations.Reset(ref c->X87);
+        c->X87.Reset();
     }
 }

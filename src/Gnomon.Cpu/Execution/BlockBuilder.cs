@@ -106,10 +106,10 @@ internal sealed unsafe class BlockBuilder
             return;
         }
 
-        target[copied] = new Op { Run = &Dispatcher.Stop, Displacement = end };
+        target[copied] = new Op { Run = &Dispatcher.Stop, Extra = OpExtra.Stop, Displacement = end };
     }
 
-    private static bool IsOpen(Op* behind) => behind->Run == &Dispatcher.FallThrough;
+    private static bool IsOpen(Op* behind) => behind->Extra == OpExtra.FallThrough;
 
     private Decoder Begin(Block* block, byte* start, BlockMode mode)
     {
@@ -172,7 +172,7 @@ internal sealed unsafe class BlockBuilder
         Op* last = head + count;
         if (!_builder.EndsBlock)
         {
-            *last = new Op { Run = &Dispatcher.FallThrough, Displacement = length };
+            *last = new Op { Run = &Dispatcher.FallThrough, Extra = OpExtra.FallThrough, Displacement = length };
             Tail(last + 1);
             return count + 1 + Ops.TailOps;
         }
@@ -183,6 +183,7 @@ internal sealed unsafe class BlockBuilder
 
     private static void Tail(Op* at)
     {
+        *at = default;
         BlockLink* links = (BlockLink*)at;
         links->Taken = at + 1;
         links->Next = at + 2;

@@ -234,12 +234,12 @@ internal sealed unsafe class BlockCache : IDisposable
 
         // The op that is running may be the last one, and follow its links next.
         Op* tail = head + block->Count;
-        if (tail->Run == &Dispatcher.Stop)
+        if (tail->Extra == OpExtra.Stop)
         {
             return;
         }
 
-        if (tail->Run == &Dispatcher.FallThrough)
+        if (tail->Extra == OpExtra.FallThrough)
         {
             tail++;
         }

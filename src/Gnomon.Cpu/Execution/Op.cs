@@ -56,8 +56,18 @@ internal unsafe struct Op
     /// <summary>Iced's number for the instruction form.</summary>
     public ushort Code;
 
-    /// <summary>Free for the handler.</summary>
+    /// <summary>Free for the handler; in ops that are no instruction, <see cref="OpExtra"/>.</summary>
     public ushort Extra;
+}
+
+/// <summary>What an op that is no instruction is.</summary>
+internal static class OpExtra
+{
+    /// <summary>It leads on to the next block.</summary>
+    public const ushort FallThrough = 1;
+
+    /// <summary>It leaves.</summary>
+    public const ushort Stop = 2;
 }
 
 /// <summary>What an op's prefixes and encoding say.</summary>
