@@ -59,7 +59,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>Who says which vector an interrupt has, when the interrupt line is up.</summary>
     public IInterruptSource? InterruptSource { get; set; }
 
-    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. REP counts once for each time that it is begun or taken up again.</summary>
+    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. A delivered event counts as one. REP counts once for each time that it is begun or taken up again.</summary>
     public ulong Instructions => _before + (ulong)(_given - _state->Budget);
 
     /// <summary>Walks of page tables done.</summary>
@@ -384,6 +384,13 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                     return Linear.Exit;
                 }
 
+                // An event costs as much as an instruction, so that a guest that does nothing but fault does not run for ever.
+                if (c->Budget <= 0)
+                {
+                    return new CpuExit { Reason = CpuExitReason.Budget };
+                }
+
+                c->Budget--;
                 EventDelivery.DeliverPending(c);
                 continue;
             }
