@@ -323,7 +323,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
             byte* host = second->Host;
             second->Code = _blocks.Enter(host, second->Version);
             ops = _builder.BuildCrossing(block, start, host, _state->Mode);
-            block->SecondVersion = second->Version;
+            block->SecondDrops = second->Code->Drops;
             uint inSecond = (uint)(block->Length - (PageSize.Bytes - (int)((nuint)start & PageSize.OffsetMask)));
             if (BlockCache.Mark(second->Code, 0, Math.Max(inSecond, 1)))
             {
@@ -342,7 +342,17 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     private bool SecondPageIsSame(Block* block, uint address)
     {
         FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
-        return second != null && second->Host == block->SecondPage && second->Version == block->SecondVersion;
+        if (second == null || second->Host != block->SecondPage)
+        {
+            return false;
+        }
+
+        if (second->Code == null)
+        {
+            second->Code = _blocks.Enter(second->Host, second->Version);
+        }
+
+        return second->Code->Drops == block->SecondDrops;
     }
 
     // Instructions that would cross the code segment's limit are cut off; the first of them faults when it is reached.
