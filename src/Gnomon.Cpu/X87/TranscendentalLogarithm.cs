@@ -116,11 +116,17 @@ internal static class TranscendentalLogarithm
         return Rounded(product, exact, ref context);
     }
 
-    /// <summary>Processors raise the precision exception even for the logarithm of a power of two, which is exact.</summary>
+    /// <summary>Processors raise the precision exception even for the logarithm of a power of two, which is exact, and so underflow
+    /// for a denormal result.</summary>
     private static Float80 Rounded(WideNumber product, bool exact, ref X87Context context)
     {
-        context.Raised |= X87Status.Precision;
-        return exact ? product.RoundExact(ref context) : product.RoundInexact(ref context);
+        if (!exact)
+        {
+            return product.RoundInexact(ref context);
+        }
+        Float80 result = product.RoundExact(ref context);
+        context.Raised |= result.IsDenormal ? X87Status.Precision | X87Status.Underflow : X87Status.Precision;
+        return result;
     }
 
     private static UInt128 TwoPlus(WideNumber value)
