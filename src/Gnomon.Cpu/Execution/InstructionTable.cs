@@ -18,6 +18,7 @@ internal sealed unsafe class InstructionTable
         Moves.Register(this);
         Branches.Register(this);
         Stack.Register(this);
+        FloatingPoint.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
