@@ -1,0 +1,318 @@
+using System.Buffers.Binary;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Gnomon.Cpu.Oracle.Tests.Host;
+
+/// <summary>
+/// The host's own processor, which runs cases in a 32-bit child process. Not thread-safe. <see cref="Available"/> says whether the host
+/// has one.
+/// </summary>
+internal sealed class HostProcessor : IDisposable
+{
+    private const byte Filler = 0xCC;
+    private const uint FallThrough = 0xFFFF_FFFF;
+    private const uint Landed = 0xFFFF_FFFE;
+    private const uint ResumeFlag = 1 << 16;
+    private const uint TrapFlag = 1 << 8;
+
+    private readonly SharedArea _shared = new();
+    private readonly RunnerProgram _program;
+    private readonly string _file;
+    private Process? _process;
+    private CaseResult _result = new() { Memory = new MemoryChanges() };
+
+    private HostProcessor()
+    {
+        LayOut();
+        _program = RunnerProgram.Assemble(_shared.Path);
+        _file = Path.Combine(Path.GetTempPath(), $"gnomon-runner-{Guid.NewGuid():N}");
+    }
+
+    private void Launch()
+    {
+        File.WriteAllBytes(_file, _program.Elf);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(_file, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+
+        _process = Start(_file);
+        WaitForRunner();
+    }
+
+    /// <summary>What a batch calls for each of its cases, in order.</summary>
+    public delegate void Handler(in InstructionCase c, in CaseResult expected);
+
+    /// <summary>False where the kernel lets no user program map the pages of <see cref="AddressMap.LowData"/>.</summary>
+    public bool HasLowData => _shared.Word(SharedArea.HasLowData) != 0;
+
+    /// <summary>A new child; without a host that can run it the calling test is skipped.</summary>
+    public static HostProcessor Start()
+    {
+        Testing.Oracle.RequirePlatform(
+            OperatingSystem.IsLinux() && RuntimeInformation.OSArchitecture == Architecture.X64, "x86-64 Linux");
+        var host = new HostProcessor();
+        try
+        {
+            host.Launch();
+            return host;
+        }
+        catch (Win32Exception e)
+        {
+            host.Dispose();
+            Testing.Oracle.RequirePlatform(false, $"a kernel that runs 32-bit programs ({e.Message})");
+            throw;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs cases, whose seeds must lie in different slots, and reports the result of each.</summary>
+    public void Run(ReadOnlySpan<InstructionCase> cases, Handler handler)
+    {
+        while (cases.Length > 0)
+        {
+            Place(cases);
+            int done = RunPlaced(cases.Length);
+            Report(cases[..done], handler);
+            cases = cases[done..];
+        }
+    }
+
+    /// <summary>Runs one case.</summary>
+    public CaseResult Run(in InstructionCase c)
+    {
+        CaseResult result = default;
+        Run(new ReadOnlySpan<InstructionCase>(in c), (in InstructionCase _, in CaseResult r) =>
+        {
+            result = r;
+            result.Memory = new MemoryChanges();
+            foreach ((uint address, UInt128 data) in r.Memory.Blocks)
+            {
+                result.Memory.Add(address, data);
+            }
+        });
+        return result;
+    }
+
+    public void Dispose()
+    {
+        if (_process is not null)
+        {
+            _process.StandardInput.Dispose();
+            if (!_process.WaitForExit(2000))
+            {
+                _process.Kill();
+            }
+
+            _process.Dispose();
+        }
+
+        File.Delete(_file);
+        _shared.Dispose();
+    }
+
+    private static Process Start(string file)
+    {
+        // Another thread that starts a process at this moment may hold the file open for writing; the kernel then refuses to run it.
+        const int TextFileBusy = 26;
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                return Process.Start(new ProcessStartInfo(file) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            }
+            catch (Win32Exception e) when (e.NativeErrorCode == TextFileBusy && attempt < 20)
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
+    private void LayOut()
+    {
+        Background.Of(AddressMap.LowData)[..(int)AddressMap.WritableBytes].CopyTo(_shared[SharedArea.LowBackground, (int)AddressMap.WritableBytes]);
+        Background.Of(AddressMap.HighData)[..(int)AddressMap.WritableBytes].CopyTo(_shared[SharedArea.HighBackground, (int)AddressMap.WritableBytes]);
+        Background.Of(AddressMap.LowData).CopyTo(_shared[SharedArea.LowWindow, (int)AddressMap.WindowBytes]);
+        Background.Of(AddressMap.HighData).CopyTo(_shared[SharedArea.HighWindow, (int)AddressMap.WindowBytes]);
+        _shared[SharedArea.Code, (int)AddressMap.CodeBytes].Fill(Filler);
+        _shared[SharedArea.Edges, (int)AddressMap.EdgeBytes].Fill(Filler);
+        _shared.Word(SharedArea.DescriptorCount) = (uint)LocalDescriptors.All.Length;
+        for (int index = 0; index < LocalDescriptors.All.Length; index++)
+        {
+            LocalDescriptor descriptor = LocalDescriptors.All[index];
+            uint at = SharedArea.Descriptors + ((uint)index * SharedArea.DescriptorBytes);
+            _shared.Word(at) = (uint)index;
+            _shared.Word(at + 4) = descriptor.Base;
+            _shared.Word(at + 8) = descriptor.Limit;
+            _shared.Word(at + 12) = descriptor.UserFlags;
+        }
+    }
+
+    private void Place(ReadOnlySpan<InstructionCase> cases)
+    {
+        for (int index = 0; index < cases.Length; index++)
+        {
+            ref readonly InstructionCase c = ref cases[index];
+            PlaceCode(c);
+            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<InstructionCase>(in c));
+            bytes[..InstructionCase.HostBytes].CopyTo(_shared[SharedArea.Cases + ((uint)index * InstructionCase.HostBytes), InstructionCase.HostBytes]);
+            if (c.Flags.HasFlag(CaseFlags.Fpu))
+            {
+                ((ReadOnlySpan<byte>)c.Fpu).CopyTo(_shared[SharedArea.FpuImages + ((uint)index * FpuState.Bytes), FpuState.Bytes]);
+            }
+        }
+    }
+
+    /// <summary>Puts the code where the case has it, with jumps into the runner where it may go on.</summary>
+    private void PlaceCode(in InstructionCase c)
+    {
+        uint eip = c.Context.Eip;
+        Span<byte> place;
+        uint start;
+        if (eip - AddressMap.Code < AddressMap.CodeBytes)
+        {
+            start = eip & ~(AddressMap.SlotBytes - 1);
+            place = _shared[SharedArea.Code + (start - AddressMap.Code), (int)AddressMap.SlotBytes];
+        }
+        else
+        {
+            // Around the boundary in the middle of a pair; what lies in an unmapped page is simply not seen.
+            start = ((eip - AddressMap.Edges) & ~(AddressMap.EdgePairBytes - 1)) + AddressMap.Edges + AddressMap.PageBytes - AddressMap.SlotBytes;
+            place = _shared[SharedArea.Edges + (start - AddressMap.Edges), 2 * (int)AddressMap.SlotBytes];
+        }
+
+        place.Fill(Filler);
+        if (!c.Flags.HasFlag(CaseFlags.SingleStep))
+        {
+            WriteJump(place, start, eip + (uint)c.CodeLength, _program.FallThroughCapture);
+            if (c.Landing != 0)
+            {
+                WriteJump(place, start, c.Landing, _program.LandingCapture);
+            }
+        }
+
+        c.CodeSpan.CopyTo(place[(int)(eip - start)..]);
+    }
+
+    private static void WriteJump(Span<byte> place, uint start, uint at, uint target)
+    {
+        const byte JumpNear = 0xE9;
+        Span<byte> jump = place[(int)(at - start)..];
+        jump[0] = JumpNear;
+        BinaryPrimitives.WriteUInt32LittleEndian(jump[1..], target - (at + 5));
+    }
+
+    private int RunPlaced(int count)
+    {
+        _shared.Word(SharedArea.Count) = (uint)count;
+        _process!.StandardInput.BaseStream.WriteByte(1);
+        _process.StandardInput.BaseStream.Flush();
+        WaitForRunner();
+        return (int)_shared.Word(SharedArea.Done);
+    }
+
+    private void WaitForRunner()
+    {
+        if (_process!.StandardOutput.BaseStream.ReadByte() < 0)
+        {
+            _process.WaitForExit();
+            throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the runner ended with code {_process.ExitCode} in case {_shared.Word(SharedArea.Done)}, step {_shared.Word(SharedArea.SetupStep)}: {_shared.Word(SharedArea.SetupError):X8}"));
+        }
+    }
+
+    private void Report(ReadOnlySpan<InstructionCase> cases, Handler handler)
+    {
+        uint at = SharedArea.Results;
+        foreach (ref readonly InstructionCase c in cases)
+        {
+            uint size = _shared.Word(at + SharedArea.ResultSize);
+            ReadResult(_shared[at, (int)size], c);
+            handler(c, _result);
+            at += size;
+        }
+    }
+
+    private void ReadResult(ReadOnlySpan<byte> record, in InstructionCase c)
+    {
+        _result.Context = MemoryMarshal.Read<ProcessorContext>(record);
+        int blocks = SharedArea.ResultFpu;
+        if (c.Flags.HasFlag(CaseFlags.Fpu))
+        {
+            record.Slice(blocks, FpuState.Bytes).CopyTo(_result.Fpu);
+            blocks += FpuState.Bytes;
+        }
+
+        Normalise(ref _result.Context, c);
+        _result.Memory.Clear();
+        for (; blocks < record.Length; blocks += SharedArea.ResultBlockBytes)
+        {
+            ReadOnlySpan<byte> block = record.Slice(blocks, SharedArea.ResultBlockBytes);
+            _result.Memory.Add(
+                BinaryPrimitives.ReadUInt32LittleEndian(block), BinaryPrimitives.ReadUInt128LittleEndian(block[MemoryChanges.BlockBytes..]));
+        }
+    }
+
+    /// <summary>Takes away what the way of stopping has added: the capture's jumps, the trap flag, the fetch of the next instruction.</summary>
+    private void Normalise(ref ProcessorContext result, in InstructionCase c)
+    {
+        const uint Debug = 1, Breakpoint = 3, PageFault = 14;
+        uint start = c.Context.Eip;
+        uint next = start + (uint)c.CodeLength;
+        result.ClearHostFields();
+        if (result.Trap is FallThrough or Landed)
+        {
+            result.Eip = result.Trap == Landed ? c.Landing : next;
+            (result.Cs, result.Ds, result.Es, result.Ss, result.Fs, result.Gs) =
+                (c.Context.Cs, c.Context.Ds, c.Context.Es, c.Context.Ss, c.Context.Fs, c.Context.Gs);
+            Complete(ref result);
+        }
+        else if (result.Trap == Debug && c.Flags.HasFlag(CaseFlags.SingleStep) && c.CodeSpan[0] != 0xF1)
+        {
+            Complete(ref result);
+            result.Eflags &= ~TrapFlag;
+        }
+        else if (result.Trap == Debug && (result.Eip == _program.FallThroughCapture || result.Eip == _program.LandingCapture))
+        {
+            // POPF has set the trap flag; it struck after the jump that follows.
+            result.Eip = result.Eip == _program.LandingCapture ? c.Landing : next;
+            Complete(ref result);
+        }
+        else if (result.Trap == Breakpoint && result.Eip != next && result.Eip - 1 != start)
+        {
+            // The filler after a branch to somewhere else.
+            result.Eip--;
+            Complete(ref result);
+        }
+        else if (result.Trap == Breakpoint && c.Flags.HasFlag(CaseFlags.SingleStep) && result.Eip == next + 1)
+        {
+            result.Eip--;
+            Complete(ref result);
+        }
+        else if (result.Trap == PageFault && result.Eip != start && result.Cr2 - result.Eip < 16)
+        {
+            // The instruction is complete; the next one could not be fetched.
+            Complete(ref result);
+        }
+
+        result.Eflags &= ~ResumeFlag;
+        if (result.Trap != PageFault)
+        {
+            result.Cr2 = 0;
+        }
+    }
+
+    private static void Complete(ref ProcessorContext result)
+    {
+        result.Trap = ProcessorContext.NoTrap;
+        result.ErrorCode = 0;
+    }
+}
