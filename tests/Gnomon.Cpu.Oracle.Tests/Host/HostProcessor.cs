@@ -235,6 +235,11 @@ internal sealed class HostProcessor : IDisposable
         foreach (ref readonly InstructionCase c in cases)
         {
             uint size = _shared.Word(at + SharedArea.ResultSize);
+            if (size is < SharedArea.ResultFpu or > 32768)
+            {
+                throw new InvalidOperationException($"the runner's memory has been overwritten by a case: {c.Wanted} {c.Seed}");
+            }
+
             ReadResult(_shared[at, (int)size], c);
             handler(c, _result);
             at += size;
