@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 
 namespace Gnomon.Cpu.Oracle.Tests.Host;
 
@@ -23,6 +24,11 @@ internal static class FpuState
 
     /// <summary>The ten bytes of ST(<paramref name="index"/>).</summary>
     public static ReadOnlySpan<byte> Register(ReadOnlySpan<byte> image, int index) => image.Slice(32 + (16 * index), RegisterBytes);
+
+    /// <summary>The register in hexadecimal: sign and exponent, then the significand.</summary>
+    public static string Text(ReadOnlySpan<byte> register) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{BinaryPrimitives.ReadUInt16LittleEndian(register[8..]):X4}:{BinaryPrimitives.ReadUInt64LittleEndian(register):X16}");
 
     /// <summary>The image of a coprocessor after FNINIT.</summary>
     public static void Initialise(Span<byte> image)

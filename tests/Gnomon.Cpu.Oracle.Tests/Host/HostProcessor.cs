@@ -89,16 +89,21 @@ internal sealed class HostProcessor : IDisposable
     public CaseResult Run(in InstructionCase c)
     {
         CaseResult result = default;
-        Run(new ReadOnlySpan<InstructionCase>(in c), (in InstructionCase _, in CaseResult r) =>
-        {
-            result = r;
-            result.Memory = new MemoryChanges();
-            foreach ((uint address, UInt128 data) in r.Memory.Blocks)
-            {
-                result.Memory.Add(address, data);
-            }
-        });
+        Run(new ReadOnlySpan<InstructionCase>(in c), (in InstructionCase _, in CaseResult r) => result = Copy(r));
         return result;
+    }
+
+    /// <summary>A result that stays as it is when the handler has returned.</summary>
+    public static CaseResult Copy(in CaseResult r)
+    {
+        CaseResult copy = r;
+        copy.Memory = new MemoryChanges();
+        foreach ((uint address, UInt128 data) in r.Memory.Blocks)
+        {
+            copy.Memory.Add(address, data);
+        }
+
+        return copy;
     }
 
     public void Dispose()

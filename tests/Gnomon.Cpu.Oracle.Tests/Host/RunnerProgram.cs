@@ -85,7 +85,7 @@ internal sealed class RunnerProgram
 
     private void EmitSetup(Label handler, Label fail)
     {
-        const uint ReadWrite = 2, MapShared = 1, MapFixed = 0x10, Readable = 1, Writable = 2, Executable = 4;
+        const uint ReadWrite = 2, MapShared = 1, MapFixed = 0x10, MapPopulate = 0x8000, Readable = 1, Writable = 2, Executable = 4;
         Label behindPath = _a.CreateLabel();
         _a.mov(esp, Stack + 0x1_0000 - 64);
 
@@ -127,7 +127,9 @@ internal sealed class RunnerProgram
             _a.mov(ebx, address);
             _a.mov(ecx, bytes);
             _a.mov(edx, protection);
-            _a.mov(esi, MapShared | MapFixed);
+
+            // A page that is mapped at its first touch would report that a store to it met no page, not a read-only one.
+            _a.mov(esi, MapShared | MapFixed | MapPopulate);
             _a.mov(ebp, offset / AddressMap.PageBytes);
             _a.@int(0x80);
             FailOnError(otherwise, step);
