@@ -1,3 +1,4 @@
+using Gnomon.Cpu.Oracle.Tests.Coverage;
 using Gnomon.Cpu.Oracle.Tests.Generation;
 using Gnomon.Cpu.Oracle.Tests.Host;
 
@@ -7,7 +8,6 @@ namespace Gnomon.Cpu.Oracle.Tests.Comparison;
 internal sealed class Shrinker(Shrinker.Failure fails)
 {
     private const uint PlainFlags = 0x202;
-    private const uint TrapFlag = 0x100;
 
     private readonly CaseSafety _safety = new();
 
@@ -20,7 +20,7 @@ internal sealed class Shrinker(Shrinker.Failure fails)
         InstructionCase best = c;
 
         // Elsewhere a register or a stack slot may be the way to where the host can stop.
-        if (c.Flags.HasFlag(CaseFlags.SingleStep) || c.Decode().FlowControl != FlowControl.Next)
+        if (c.Wanted.FlowControl() != FlowControl.Next || NotCompared.Segments(c.Wanted))
         {
             return best;
         }
@@ -43,7 +43,7 @@ internal sealed class Shrinker(Shrinker.Failure fails)
         }
 
         InstructionCase plain = best;
-        plain.Context.Eflags = PlainFlags | (best.Context.Eflags & TrapFlag);
+        plain.Context.Eflags = PlainFlags;
         TryTake(ref best, plain);
         while (best.PatchCount > 0)
         {

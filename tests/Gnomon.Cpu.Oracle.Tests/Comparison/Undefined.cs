@@ -107,7 +107,7 @@ internal sealed class Undefined
         if (instruction.Code is Code.Pushd_CS or Code.Pushd_DS or Code.Pushd_ES or Code.Pushd_FS or Code.Pushd_GS or Code.Pushd_SS)
         {
             // Recent processors of Intel write sixteen bits and leave the upper half of the slot as it was.
-            _memory.Add((c.Context.Esp - 2, 2));
+            _memory.Add((Addresses.StackTop(c) - 2, 2));
         }
 
         if (instruction.MemorySize is MemorySize.FpuEnv14 or MemorySize.FpuState94)

@@ -21,7 +21,6 @@ internal static class HandMade
         c.Context.Esp = Stack;
         c.Context.Eip = AddressMap.Code + ((uint)slot * AddressMap.SlotBytes) + AddressMap.SlotStart;
         setup?.Invoke(ref c.Context);
-        c.Context.Eflags |= flags.HasFlag(CaseFlags.SingleStep) ? 0x100u : 0;
         code.CopyTo(c.Code);
         c.CodeLength = code.Length;
         FpuState.Initialise(c.Fpu);

@@ -33,10 +33,24 @@ internal static class Addresses
         {
             Register.FS => c.Context.Fs,
             Register.GS => c.Context.Gs,
+            Register.ES => c.Context.Es,
+            Register.DS => c.Context.Ds,
+            Register.SS => c.Context.Ss,
             _ => 0,
         };
         int index = (int)(selector >> 3);
         return (selector & 4) != 0 && index < LocalDescriptors.All.Length ? LocalDescriptors.All[index].Base : 0;
+    }
+
+    /// <summary>The linear address of the top of the stack; a stack segment with a clear B bit uses SP alone.</summary>
+    public static uint StackTop(in InstructionCase c) =>
+        SegmentBase(c, Register.SS) + (c.Context.Esp & StackMask(c));
+
+    /// <summary>The bits of ESP that address the stack.</summary>
+    public static uint StackMask(in InstructionCase c)
+    {
+        int index = (int)(c.Context.Ss >> 3);
+        return (c.Context.Ss & 4) != 0 && !LocalDescriptors.All[index].Is32Bit ? 0xFFFFu : 0xFFFF_FFFF;
     }
 
     /// <summary>Makes the operand of ModRM point to <paramref name="target"/>, as far as its form allows.</summary>

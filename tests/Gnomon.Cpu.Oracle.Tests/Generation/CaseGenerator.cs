@@ -17,7 +17,6 @@ internal sealed class CaseGenerator
     private const uint NestedTask = 1 << 14;
     private const uint AlignmentCheck = 1 << 18;
     private const uint Identification = 1 << 21;
-    private const uint TrapFlag = 1 << 8;
 
     private readonly CaseSafety _safety = new();
     private readonly byte[] _bytes = new byte[32];
@@ -51,6 +50,7 @@ internal sealed class CaseGenerator
         }
 
         FillRegisters(ref c, instruction, ref random);
+        OtherSegments.Choose(ref c, instruction, ref random);
         SteerMemory(ref c, instruction, ref random);
         instruction = Finish(ref c, instruction, ref random);
         if (!_safety.IsSafe(c, instruction))
@@ -58,7 +58,8 @@ internal sealed class CaseGenerator
             return false;
         }
 
-        c.Context.Eflags |= c.Flags.HasFlag(CaseFlags.SingleStep) ? TrapFlag : 0;
+        // A signal's context does not carry these.
+        c.Context.Eflags &= c.Flags.HasFlag(CaseFlags.SingleStep) ? ~(NestedTask | Identification) : uint.MaxValue;
         return true;
     }
 
@@ -152,7 +153,7 @@ internal sealed class CaseGenerator
         }
 
         int size = Math.Max(1, instruction.MemorySize.GetSize());
-        bool based = instruction.MemorySegment is Register.FS or Register.GS;
+        bool based = Addresses.SegmentBase(c, instruction.MemorySegment) != 0;
         uint window = Addresses.Is16Bit(instruction) && !based ? AddressMap.LowData : AddressMap.HighData;
         uint target = Addresses.Choose(ref random, window, size);
         if (instruction.Code is Code.Fxsave_m512byte or Code.Fxrstor_m512byte && random.Chance(90))

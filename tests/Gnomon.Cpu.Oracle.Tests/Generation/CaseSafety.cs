@@ -22,11 +22,21 @@ internal sealed class CaseSafety
             return false;
         }
 
-        return AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && LongIsSafe(c);
+        return AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && DoesNotTrap(c, instruction.Code);
     }
 
-    /// <summary>An instruction of sixteen bytes is not decoded by Iced; only redundant prefixes make one so long.</summary>
-    private static bool LongIsSafe(in InstructionCase c) => c.CodeLength <= InstructionCase.MaxCodeBytes;
+    /// <summary>The trap flag of a popped image would be taken for the one that stops the host.</summary>
+    private static bool DoesNotTrap(in InstructionCase c, Code code)
+    {
+        const ulong TrapFlag = 0x100;
+        uint offset = code switch
+        {
+            Code.Iretd => 8,
+            Code.Iretw => 4,
+            _ => 0,
+        };
+        return offset == 0 || !CaseMemory.TryRead(c, c.Context.Esp + offset, 2, out ulong flags) || (flags & TrapFlag) == 0;
+    }
 
     private bool AccessesAreSafe(in InstructionCase c, in Instruction instruction)
     {
@@ -34,7 +44,7 @@ internal sealed class CaseSafety
         foreach (UsedMemory memory in info.GetUsedMemory())
         {
             uint offset = (uint)memory.Displacement + Value(c, memory.Base) + (Value(c, memory.Index) * (uint)memory.Scale);
-            uint mask = memory.AddressSize == CodeSize.Code16 ? 0xFFFFu : 0xFFFF_FFFF;
+            uint mask = memory.AddressSize == CodeSize.Code16 ? 0xFFFFu : memory.Base == Register.ESP ? Addresses.StackMask(c) : 0xFFFF_FFFF;
             uint address = Addresses.SegmentBase(c, memory.Segment) + (offset & mask);
             if (!IsSafe(address))
             {
@@ -51,7 +61,7 @@ internal sealed class CaseSafety
                 + ((Addresses.Effective(c, instruction) + (uint)offset) & (Addresses.Is16Bit(instruction) ? 0xFFFFu : 0xFFFF_FFFF)));
         }
 
-        return IsSafe(c.Context.Esp) && (instruction.Mnemonic is not (Mnemonic.Enter or Mnemonic.Leave) || IsSafe(c.Context.Ebp));
+        return IsSafe(Addresses.StackTop(c)) && (instruction.Mnemonic is not (Mnemonic.Enter or Mnemonic.Leave) || IsSafe(c.Context.Ebp));
     }
 
     private static bool IsSafe(uint address) =>
@@ -99,7 +109,7 @@ internal sealed class CaseSafety
         }
 
         bool onStack = instruction.IsStackInstruction && !HasMemory(instruction);
-        uint address = (onStack ? c.Context.Esp : Addresses.Linear(c, instruction)) + (uint)offset;
+        uint address = (onStack ? Addresses.StackTop(c) : Addresses.Linear(c, instruction)) + (uint)offset;
         return !CaseMemory.TryRead(c, address, 2, out ulong selector) || Values.IsKnownSelector((ushort)selector);
     }
 

@@ -44,7 +44,7 @@ internal static class StackContents
                 break;
         }
 
-        Put(ref c, c.Context.Esp, data);
+        Put(ref c, Addresses.StackTop(c), data);
     }
 
     /// <summary>Writes sixteen bytes, if all of them can be written.</summary>

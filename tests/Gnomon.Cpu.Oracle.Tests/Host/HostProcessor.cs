@@ -49,6 +49,9 @@ internal sealed class HostProcessor : IDisposable
     /// <summary>False where the kernel lets no user program map the pages of <see cref="AddressMap.LowData"/>.</summary>
     public bool HasLowData => _shared.Word(SharedArea.HasLowData) != 0;
 
+    /// <summary>The processor time that the child has used so far.</summary>
+    public TimeSpan ProcessorTime => _process!.TotalProcessorTime;
+
     /// <summary>A new child; without a host that can run it the calling test is skipped.</summary>
     public static HostProcessor Start()
     {
@@ -168,6 +171,11 @@ internal sealed class HostProcessor : IDisposable
             PlaceCode(c);
             ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<InstructionCase>(in c));
             bytes[..InstructionCase.HostBytes].CopyTo(_shared[SharedArea.Cases + ((uint)index * InstructionCase.HostBytes), InstructionCase.HostBytes]);
+            if (c.Flags.HasFlag(CaseFlags.SingleStep))
+            {
+                _shared.Word(SharedArea.Cases + ((uint)index * InstructionCase.HostBytes) + ProcessorContext.EflagsOffset) |= TrapFlag;
+            }
+
             if (c.Flags.HasFlag(CaseFlags.Fpu))
             {
                 ((ReadOnlySpan<byte>)c.Fpu).CopyTo(_shared[SharedArea.FpuImages + ((uint)index * FpuState.Bytes), FpuState.Bytes]);
@@ -288,7 +296,6 @@ internal sealed class HostProcessor : IDisposable
         else if (result.Trap == Debug && c.Flags.HasFlag(CaseFlags.SingleStep) && c.CodeSpan[0] != 0xF1)
         {
             Complete(ref result);
-            result.Eflags &= ~TrapFlag;
         }
         else if (result.Trap == Debug && (result.Eip == _program.FallThroughCapture || result.Eip == _program.LandingCapture))
         {
@@ -313,7 +320,7 @@ internal sealed class HostProcessor : IDisposable
             Complete(ref result);
         }
 
-        result.Eflags &= ~ResumeFlag;
+        result.Eflags &= ~(c.Flags.HasFlag(CaseFlags.SingleStep) ? ResumeFlag | TrapFlag : ResumeFlag);
         if (result.Trap != PageFault)
         {
             result.Cr2 = 0;

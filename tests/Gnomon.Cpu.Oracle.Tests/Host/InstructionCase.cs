@@ -9,7 +9,10 @@ internal enum CaseFlags : uint
 {
     None = 0,
 
-    /// <summary>The host stops after the instruction by the trap flag, because it may change segments or go anywhere.</summary>
+    /// <summary>
+    /// The host stops after the instruction by the trap flag, because it may change segments or go anywhere; that is the host's own
+    /// affair, TF is clear in the case and in its result.
+    /// </summary>
     SingleStep = 1,
 
     /// <summary>The x87 state is loaded before and compared after.</summary>

@@ -10,6 +10,7 @@ namespace Gnomon.Cpu.Oracle.Tests.Host;
 internal struct ProcessorContext
 {
     public const int Bytes = 88;
+    public const int EflagsOffset = 64;
 
     /// <summary>In <see cref="Trap"/>: the instruction has been completed without an exception.</summary>
     public const uint NoTrap = 0xFFFF_FFFF;

@@ -34,7 +34,6 @@ internal sealed class RunnerProgram
     private const int EaxEnd = 48;
     private const int TrapOffset = 48;
     private const int EipOffset = 56;
-    private const int EflagsOffset = 64;
     private const int FpuAddressOffset = 76;
     private const int FxsaveInFrame = 112;
 
@@ -238,7 +237,7 @@ internal sealed class RunnerProgram
             + (2 * AddressMap.WritableBytes / MemoryChanges.BlockBytes * SharedArea.ResultBlockBytes);
         _a.cmp(edi, Shared(SharedArea.Results) + SharedArea.ResultsBytes - LargestResult);
         _a.jae(finish);
-        _a.lea(eax, __[edi + EflagsOffset + 4]);
+        _a.lea(eax, __[edi + ProcessorContext.EflagsOffset + 4]);
         _a.mov(__dword_ptr[OutputFlags], eax);
         _a.lea(eax, __[edi + EaxEnd]);
         _a.mov(__dword_ptr[OutputRegisters], eax);
@@ -272,7 +271,7 @@ internal sealed class RunnerProgram
         _a.mov(__dword_ptr[Target], eax);
         _a.mov(eax, __dword_ptr[esi + EspOffset]);
         _a.mov(__dword_ptr[StackPointer], eax);
-        _a.lea(esp, __[esi + EflagsOffset]);
+        _a.lea(esp, __[esi + ProcessorContext.EflagsOffset]);
         _a.popfd();
         _a.lea(esp, __[esi + EdiOffset]);
         _a.popad();
