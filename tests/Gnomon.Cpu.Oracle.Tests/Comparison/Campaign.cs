@@ -16,6 +16,7 @@ internal sealed class Campaign(HostProcessor host, ITestedProcessor tested)
     private const ulong RandomBytesEvery = 32;
 
     private readonly CaseGenerator _generator = new();
+    private readonly InstructionDecoder _decoder = new();
     private readonly Comparer _comparer = new();
     private readonly InstructionCase[] _batch = new InstructionCase[AddressMap.Slots];
     private readonly Dictionary<Code, (int Cases, int Faults, int Failed)> _counts = [];
@@ -102,7 +103,7 @@ internal sealed class Campaign(HostProcessor host, ITestedProcessor tested)
         _got.Memory.Clear();
         tested.Run(c, ref _got);
         bool failed = _comparer.Compare(c, expected, _got).Count > 0;
-        Code code = c.Wanted == Code.INVALID ? c.Decode().Code : c.Wanted;
+        Code code = c.Wanted == Code.INVALID ? _decoder.Strictly(c.CodeSpan, c.Context.Eip).Code : c.Wanted;
         (int cases, int faults, int failures) = Count(code);
         _counts[code] = (cases + 1, faults + (expected.Context.Trap == ProcessorContext.NoTrap ? 0 : 1), failures + (failed ? 1 : 0));
         if (failed && failures < KeptPerCode)

@@ -21,8 +21,7 @@ internal static class CaseText
     public static string Describe(in InstructionCase c)
     {
         var text = new StringBuilder();
-        Instruction instruction = Disassembly.DecodeLoosely(c.CodeSpan, c.Context.Eip);
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Name(c)}  {Convert.ToHexString(c.CodeSpan)}  {Disassembly.Format(instruction)}  ({c.Flags})");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Name(c)}  {Convert.ToHexString(c.CodeSpan)}  {Disassembly.Format(c.CodeSpan, c.Context.Eip)}  ({c.Flags})");
         text.AppendLine(CultureInfo.InvariantCulture, $"  before: {Registers(c.Context)}");
         for (int patch = 0; patch < c.PatchCount; patch++)
         {

@@ -17,6 +17,7 @@ internal sealed class Comparer
 
     private static readonly string[] _registers = ["EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"];
 
+    private readonly InstructionDecoder _decoder = new();
     private readonly Undefined _undefined = new();
     private readonly List<string> _differences = [];
 
@@ -24,7 +25,7 @@ internal sealed class Comparer
     public IReadOnlyList<string> Compare(in InstructionCase c, in CaseResult expected, in CaseResult got)
     {
         _differences.Clear();
-        _undefined.Find(c, Disassembly.DecodeLoosely(c.CodeSpan, c.Context.Eip), expected.Context.Trap == ProcessorContext.NoTrap);
+        _undefined.Find(c, _decoder.Loosely(c.CodeSpan, c.Context.Eip), expected.Context.Trap == ProcessorContext.NoTrap);
         CompareContext(expected.Context, got.Context);
         CompareMemory(expected.Memory, got.Memory);
         if (c.Flags.HasFlag(CaseFlags.Fpu))

@@ -9,6 +9,7 @@ internal sealed class Shrinker(Shrinker.Failure fails)
 {
     private const uint PlainFlags = 0x202;
 
+    private readonly InstructionDecoder _decoder = new();
     private readonly CaseSafety _safety = new();
 
     /// <summary>True if the tested processor still disagrees with the host.</summary>
@@ -60,14 +61,14 @@ internal sealed class Shrinker(Shrinker.Failure fails)
 
     private bool TryDropByte(ref InstructionCase best)
     {
-        Code code = Disassembly.DecodeLoosely(best.CodeSpan, best.Context.Eip).Code;
+        Code code = _decoder.Loosely(best.CodeSpan, best.Context.Eip).Code;
         for (int at = 0; at < best.CodeLength - 1; at++)
         {
             InstructionCase shorter = best;
             Span<byte> bytes = shorter.Code;
             bytes[(at + 1)..].CopyTo(bytes[at..]);
             shorter.CodeLength--;
-            Instruction instruction = Disassembly.DecodeLoosely(shorter.CodeSpan, shorter.Context.Eip);
+            Instruction instruction = _decoder.Loosely(shorter.CodeSpan, shorter.Context.Eip);
             if (instruction.Code == code && instruction.Length == shorter.CodeLength && TryTake(ref best, shorter))
             {
                 return true;
@@ -79,7 +80,7 @@ internal sealed class Shrinker(Shrinker.Failure fails)
 
     private bool TryTake(ref InstructionCase best, in InstructionCase simpler)
     {
-        if (!_safety.IsSafe(simpler, Disassembly.DecodeLoosely(simpler.CodeSpan, simpler.Context.Eip)) || !fails(simpler))
+        if (!_safety.IsSafe(simpler, _decoder.Loosely(simpler.CodeSpan, simpler.Context.Eip)) || !fails(simpler))
         {
             return false;
         }

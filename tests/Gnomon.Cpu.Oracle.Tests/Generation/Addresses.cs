@@ -54,7 +54,7 @@ internal static class Addresses
     }
 
     /// <summary>Makes the operand of ModRM point to <paramref name="target"/>, as far as its form allows.</summary>
-    public static void Steer(ref InstructionCase c, in Instruction instruction, Span<byte> bytes, ref SeededRandom random, uint target)
+    public static void Steer(ref InstructionCase c, in Instruction instruction, InstructionDecoder decoder, Span<byte> bytes, uint target)
     {
         bool is16 = Is16Bit(instruction);
         uint mask = is16 ? 0xFFFFu : 0xFFFF_FFFF;
@@ -67,7 +67,7 @@ internal static class Addresses
         }
         else if (basis == Register.None && index == Register.None)
         {
-            ConstantOffsets constants = Disassembly.Constants(bytes, c.Context.Eip);
+            ConstantOffsets constants = decoder.Constants(bytes, c.Context.Eip);
             Span<byte> at = bytes.Slice(constants.DisplacementOffset, constants.DisplacementSize);
             if (at.Length == 4)
             {

@@ -18,6 +18,7 @@ internal sealed class CaseGenerator
     private const uint AlignmentCheck = 1 << 18;
     private const uint Identification = 1 << 21;
 
+    private readonly InstructionDecoder _decoder = new();
     private readonly CaseSafety _safety = new();
     private readonly byte[] _bytes = new byte[32];
 
@@ -79,13 +80,13 @@ internal sealed class CaseGenerator
     {
         if (code != Code.INVALID)
         {
-            return CodeEncoder.TryEncode(code, ref random, eip, _bytes, out instruction);
+            return CodeEncoder.TryEncode(_decoder, code, ref random, eip, _bytes, out instruction);
         }
 
         do
         {
             random.Fill(_bytes);
-            instruction = Disassembly.Decode(_bytes, eip);
+            instruction = _decoder.Strictly(_bytes, eip);
         }
         while (!Profile.IsCompared(instruction.Code));
         return true;
@@ -161,7 +162,7 @@ internal sealed class CaseGenerator
             target &= ~15u;
         }
 
-        Addresses.Steer(ref c, instruction, _bytes, ref random, target - BitOffset(c, instruction));
+        Addresses.Steer(ref c, instruction, _decoder, _bytes, target - BitOffset(c, instruction));
     }
 
     private static void SteerStrings(ref InstructionCase c, in Instruction instruction, ref SeededRandom random)
@@ -216,8 +217,8 @@ internal sealed class CaseGenerator
     private Instruction Finish(ref InstructionCase c, in Instruction instruction, ref SeededRandom random)
     {
         Code code = instruction.Code;
-        Immediates.Choose(instruction, _bytes, ref random, c.Context.Eip);
-        Instruction final = Disassembly.DecodeLoosely(_bytes, c.Context.Eip);
+        Immediates.Choose(_decoder, instruction, _bytes, ref random, c.Context.Eip);
+        Instruction final = _decoder.Loosely(_bytes, c.Context.Eip);
         if (Profile.UsesFpu(code))
         {
             c.Flags |= CaseFlags.Fpu;
@@ -249,7 +250,7 @@ internal sealed class CaseGenerator
         {
             c.CodeLength = random.Chance(50) ? CodeEncoder.LongestInstruction : CodeEncoder.LongestInstruction + 1;
             CodeEncoder.Lengthen(_bytes, final.Length, c.CodeLength);
-            final = Disassembly.DecodeLoosely(_bytes, c.Context.Eip);
+            final = _decoder.Loosely(_bytes, c.Context.Eip);
         }
 
         _bytes.AsSpan(0, c.CodeLength).CopyTo(c.Code);

@@ -14,12 +14,13 @@ internal static class CodeEncoder
     private static readonly byte[] _segments = [0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65];
 
     /// <summary>Makes an encoding of <paramref name="code"/>; false if none was found.</summary>
+    /// <param name="decoder">What decodes the bytes again.</param>
     /// <param name="code">The instruction.</param>
     /// <param name="random">Where choices come from.</param>
     /// <param name="eip">Its address.</param>
     /// <param name="bytes">Where the encoding goes: at least 32 bytes, of which the first <c>instruction.Length</c> count.</param>
     /// <param name="instruction">The encoding, decoded.</param>
-    public static bool TryEncode(Code code, ref SeededRandom random, uint eip, Span<byte> bytes, out Instruction instruction)
+    public static bool TryEncode(InstructionDecoder decoder, Code code, ref SeededRandom random, uint eip, Span<byte> bytes, out Instruction instruction)
     {
         OpCodeInfo info = code.ToOpCode();
         for (int attempt = 0; attempt < Attempts; attempt++)
@@ -27,8 +28,8 @@ internal static class CodeEncoder
             int at = WritePrefixes(info, ref random, bytes, plain: attempt > Attempts / 2);
             at = WriteOpcode(info, ref random, bytes, at);
             random.Fill(bytes[at..]);
-            instruction = Disassembly.DecodeLoosely(bytes, eip);
-            if (instruction.Code == code || IsNopAlias(code, instruction.Code, bytes, eip))
+            instruction = decoder.Loosely(bytes, eip);
+            if (instruction.Code == code || IsNopAlias(decoder, code, instruction.Code, bytes, eip))
             {
                 return true;
             }
@@ -47,8 +48,8 @@ internal static class CodeEncoder
     }
 
     /// <summary>The decoder calls NOP with an operand a reserved NOP when it is told to know those.</summary>
-    private static bool IsNopAlias(Code wanted, Code decoded, ReadOnlySpan<byte> bytes, uint eip) =>
-        decoded is Code.Reservednop_rm16_r16_0F1F or Code.Reservednop_rm32_r32_0F1F && Disassembly.DecodePlainly(bytes, eip).Code == wanted;
+    private static bool IsNopAlias(InstructionDecoder decoder, Code wanted, Code decoded, ReadOnlySpan<byte> bytes, uint eip) =>
+        decoded is Code.Reservednop_rm16_r16_0F1F or Code.Reservednop_rm32_r32_0F1F && decoder.Plainly(bytes, eip).Code == wanted;
 
     private static int WritePrefixes(OpCodeInfo info, ref SeededRandom random, Span<byte> bytes, bool plain)
     {

@@ -7,9 +7,9 @@ namespace Gnomon.Cpu.Oracle.Tests.Generation;
 /// <summary>Gives immediates their values in an encoding.</summary>
 internal static class Immediates
 {
-    public static void Choose(in Instruction instruction, Span<byte> bytes, ref SeededRandom random, uint eip)
+    public static void Choose(InstructionDecoder decoder, in Instruction instruction, Span<byte> bytes, ref SeededRandom random, uint eip)
     {
-        ConstantOffsets constants = Disassembly.Constants(bytes, eip);
+        ConstantOffsets constants = decoder.Constants(bytes, eip);
         if (constants.HasImmediate)
         {
             Write(bytes.Slice(constants.ImmediateOffset, constants.ImmediateSize), First(instruction, ref random, eip, constants.ImmediateSize));
