@@ -51,6 +51,34 @@ public sealed class ComparisonTests
             + $"{steps / making.Elapsed.TotalSeconds:F0} made per second");
     }
 
+    /// <summary>The case that the environment names in GNOMON_CASE (Code:seed, as a failure prints it), or any.</summary>
+    [Fact]
+    public void NamedCase_IsShownAndComesOutTheSameAgain()
+    {
+        using var host = HostProcessor.Start();
+        (Code code, ulong seed) = CaseText.Parse(Environment.GetEnvironmentVariable("GNOMON_CASE") ?? $"{Code.Add_rm32_r32}:1");
+        InstructionCase c = new CaseGenerator().Make(code, seed);
+        CaseResult result = host.Run(c);
+        Console.WriteLine($"{CaseText.Describe(c)}  host: {CaseText.Describe(c, result)}");
+        Assert.Empty(new Comparer().Compare(c, result, host.Run(c)));
+    }
+
+    [Fact]
+    public void Host_WithoutLowPages_RunsAllTheSame()
+    {
+        using var without = HostProcessor.Start(wantsLowData: false);
+        Assert.False(without.HasLowData);
+        var generator = new CaseGenerator();
+        InstructionCase[] cases = [.. Enumerable.Range(0, AddressMap.Slots).Select(seed => generator.Make(Code.Add_rm32_r32, (ulong)seed))];
+        int faults = 0;
+        without.Run(cases, (in InstructionCase c, in CaseResult r) =>
+        {
+            Assert.DoesNotContain(r.Memory.Blocks, block => block.Address < AddressMap.HighData);
+            faults += r.Context.Trap == ProcessorContext.NoTrap ? 0 : 1;
+        });
+        Assert.InRange(faults, 1, cases.Length / 2);
+    }
+
     [Fact]
     public void Fault_InOneInstruction_IsFoundAndShrunk()
     {

@@ -13,9 +13,6 @@ namespace Gnomon.Cpu.Oracle.Tests.Host;
 internal sealed class HostProcessor : IDisposable
 {
     private const byte Filler = 0xCC;
-    private const uint FallThrough = 0xFFFF_FFFF;
-    private const uint Landed = 0xFFFF_FFFE;
-    private const uint ResumeFlag = 1 << 16;
     private const uint TrapFlag = 1 << 8;
 
     private readonly SharedArea _shared = new();
@@ -24,9 +21,10 @@ internal sealed class HostProcessor : IDisposable
     private Process? _process;
     private CaseResult _result = new() { Memory = new MemoryChanges() };
 
-    private HostProcessor()
+    private HostProcessor(bool wantsLowData)
     {
         LayOut();
+        _shared.Word(SharedArea.WantsLowData) = wantsLowData ? 1u : 0;
         _program = RunnerProgram.Assemble(_shared.Path);
         _file = Path.Combine(Path.GetTempPath(), $"gnomon-runner-{Guid.NewGuid():N}");
     }
@@ -53,11 +51,12 @@ internal sealed class HostProcessor : IDisposable
     public TimeSpan ProcessorTime => _process!.TotalProcessorTime;
 
     /// <summary>A new child; without a host that can run it the calling test is skipped.</summary>
-    public static HostProcessor Start()
+    /// <param name="wantsLowData">False to do without the pages of <see cref="AddressMap.LowData"/>, as on hosts that forbid them.</param>
+    public static HostProcessor Start(bool wantsLowData = true)
     {
         Testing.Oracle.RequirePlatform(
             OperatingSystem.IsLinux() && RuntimeInformation.OSArchitecture == Architecture.X64, "x86-64 Linux");
-        var host = new HostProcessor();
+        var host = new HostProcessor(wantsLowData);
         try
         {
             host.Launch();
@@ -169,7 +168,8 @@ internal sealed class HostProcessor : IDisposable
         {
             ref readonly InstructionCase c = ref cases[index];
             PlaceCode(c);
-            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<InstructionCase>(in c));
+            InstructionCase placed = HasLowData ? c : WithoutLowPatches(c);
+            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<InstructionCase>(in placed));
             bytes[..InstructionCase.HostBytes].CopyTo(_shared[SharedArea.Cases + ((uint)index * InstructionCase.HostBytes), InstructionCase.HostBytes]);
             if (c.Flags.HasFlag(CaseFlags.SingleStep))
             {
@@ -181,6 +181,21 @@ internal sealed class HostProcessor : IDisposable
                 ((ReadOnlySpan<byte>)c.Fpu).CopyTo(_shared[SharedArea.FpuImages + ((uint)index * FpuState.Bytes), FpuState.Bytes]);
             }
         }
+    }
+
+    private static InstructionCase WithoutLowPatches(in InstructionCase c)
+    {
+        InstructionCase result = c;
+        result.PatchCount = 0;
+        for (int patch = 0; patch < c.PatchCount; patch++)
+        {
+            if (c.PatchAddress(patch) >= AddressMap.HighData)
+            {
+                result.AddPatch(c.PatchAddress(patch), c.PatchBytesOf(patch));
+            }
+        }
+
+        return result;
     }
 
     /// <summary>Puts the code where the case has it, with jumps into the runner where it may go on.</summary>
@@ -269,7 +284,7 @@ internal sealed class HostProcessor : IDisposable
             blocks += FpuState.Bytes;
         }
 
-        Normalise(ref _result.Context, c);
+        HostEnding.Normalise(_program, ref _result.Context, c);
         _result.Memory.Clear();
         for (; blocks < record.Length; blocks += SharedArea.ResultBlockBytes)
         {
@@ -277,59 +292,5 @@ internal sealed class HostProcessor : IDisposable
             _result.Memory.Add(
                 BinaryPrimitives.ReadUInt32LittleEndian(block), BinaryPrimitives.ReadUInt128LittleEndian(block[MemoryChanges.BlockBytes..]));
         }
-    }
-
-    /// <summary>Takes away what the way of stopping has added: the capture's jumps, the trap flag, the fetch of the next instruction.</summary>
-    private void Normalise(ref ProcessorContext result, in InstructionCase c)
-    {
-        const uint Debug = 1, Breakpoint = 3, PageFault = 14;
-        uint start = c.Context.Eip;
-        uint next = start + (uint)c.CodeLength;
-        result.ClearHostFields();
-        if (result.Trap is FallThrough or Landed)
-        {
-            result.Eip = result.Trap == Landed ? c.Landing : next;
-            (result.Cs, result.Ds, result.Es, result.Ss, result.Fs, result.Gs) =
-                (c.Context.Cs, c.Context.Ds, c.Context.Es, c.Context.Ss, c.Context.Fs, c.Context.Gs);
-            Complete(ref result);
-        }
-        else if (result.Trap == Debug && c.Flags.HasFlag(CaseFlags.SingleStep) && c.CodeSpan[0] != 0xF1)
-        {
-            Complete(ref result);
-        }
-        else if (result.Trap == Debug && (result.Eip == _program.FallThroughCapture || result.Eip == _program.LandingCapture))
-        {
-            // POPF has set the trap flag; it struck after the jump that follows.
-            result.Eip = result.Eip == _program.LandingCapture ? c.Landing : next;
-            Complete(ref result);
-        }
-        else if (result.Trap == Breakpoint && result.Eip != next && result.Eip - 1 != start)
-        {
-            // The filler after a branch to somewhere else.
-            result.Eip--;
-            Complete(ref result);
-        }
-        else if (result.Trap == Breakpoint && c.Flags.HasFlag(CaseFlags.SingleStep) && result.Eip == next + 1)
-        {
-            result.Eip--;
-            Complete(ref result);
-        }
-        else if (result.Trap == PageFault && result.Eip != start && result.Cr2 - result.Eip < 16)
-        {
-            // The instruction is complete; the next one could not be fetched.
-            Complete(ref result);
-        }
-
-        result.Eflags &= ~(c.Flags.HasFlag(CaseFlags.SingleStep) ? ResumeFlag | TrapFlag : ResumeFlag);
-        if (result.Trap != PageFault)
-        {
-            result.Cr2 = 0;
-        }
-    }
-
-    private static void Complete(ref ProcessorContext result)
-    {
-        result.Trap = ProcessorContext.NoTrap;
-        result.ErrorCode = 0;
     }
 }

@@ -17,6 +17,7 @@ internal sealed class SharedArea : IDisposable
     public const uint HasLowData = 12;
     public const uint DescriptorCount = 16;
     public const uint SetupStep = 20;
+    public const uint WantsLowData = 24;
     public const uint Descriptors = 0x100;
     public const uint DescriptorBytes = 16;
 
