@@ -18,6 +18,8 @@ internal sealed unsafe class InstructionTable
         Moves.Register(this);
         Branches.Register(this);
         Stack.Register(this);
+        Strings.Register(this);
+        StringCompares.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
