@@ -20,6 +20,14 @@ internal sealed unsafe class InstructionTable
         Stack.Register(this);
         Strings.Register(this);
         StringCompares.Register(this);
+        PortIo.Register(this);
+        PortStrings.Register(this);
+        StackFrames.Register(this);
+        FlagTransfers.Register(this);
+        Bounds.Register(this);
+        SoftwareInterrupts.Register(this);
+        CpuIdentity.Register(this);
+        ModelSpecific.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
