@@ -70,7 +70,7 @@ public readonly record struct CpuExit
     /// <summary>The linear address.</summary>
     public uint Address { get; init; }
 
-    /// <summary>The error code of a page fault.</summary>
+    /// <summary>The error code of a page fault. Of an instruction, its opcode: 0FA2 (CPUID), 0F32 (RDMSR), 0F30 (WRMSR).</summary>
     public uint Code { get; init; }
 
     /// <summary>The physical address.</summary>

@@ -19,6 +19,16 @@ internal sealed unsafe class InstructionTable
         Branches.Register(this);
         Stack.Register(this);
         FloatingPoint.Register(this);
+        Strings.Register(this);
+        StringCompares.Register(this);
+        PortIo.Register(this);
+        PortStrings.Register(this);
+        StackFrames.Register(this);
+        FlagTransfers.Register(this);
+        Bounds.Register(this);
+        SoftwareInterrupts.Register(this);
+        CpuIdentity.Register(this);
+        ModelSpecific.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
