@@ -18,6 +18,9 @@ internal sealed unsafe class InstructionTable
         Moves.Register(this);
         Branches.Register(this);
         Stack.Register(this);
+        SegmentLoads.Register(this);
+        FarReturns.Register(this);
+        InterruptReturns.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
