@@ -29,6 +29,15 @@ internal sealed unsafe class InstructionTable
         SoftwareInterrupts.Register(this);
         CpuIdentity.Register(this);
         ModelSpecific.Register(this);
+        SegmentLoads.Register(this);
+        SegmentChecks.Register(this);
+        SystemTables.Register(this);
+        FarTransfers.Register(this);
+        FarReturns.Register(this);
+        InterruptReturns.Register(this);
+        ControlMoves.Register(this);
+        DebugMoves.Register(this);
+        Control.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
