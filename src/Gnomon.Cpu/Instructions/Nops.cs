@@ -16,7 +16,7 @@ internal static unsafe class Nops
         table.Add(Code.Nop_rm32, &Make);
         foreach (Code code in Enum.GetValues<Code>())
         {
-            if (code is >= Code.Reservednop_rm16_r16_0F0D and <= Code.Reservednop_rm64_r64_0F1F && code.ToOpCode().Mode32)
+            if (code.Mnemonic() == Mnemonic.Reservednop && code.ToOpCode().Mode32)
             {
                 table.Add(code, &Make);
             }
