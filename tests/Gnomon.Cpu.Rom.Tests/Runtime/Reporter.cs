@@ -15,6 +15,8 @@ internal static class Reporter
     public const byte Memory = 1;
     public const byte Record = 2;
 
+    private const int ResumeFlag = 1 << 16;
+
     public static void Emit(RomWriter rom)
     {
         rom.Bits(32);
@@ -120,7 +122,11 @@ internal static class Reporter
         asm.mov(ecx, 2);
         asm.call(rom["hex"]);
         Field(rom, " cs=", Frame.Cs, 2);
-        Field(rom, " fl=", Frame.Eflags, 4);
+        Text(rom, " fl=");
+        rom.Asm.mov(ebx, __dword_ptr[edi + Frame.Eflags]);
+        rom.Asm.and(ebx, ~ResumeFlag); // QEMU never pushes RF; one family of scenarios looks at it
+        rom.Asm.mov(ecx, 4);
+        rom.Asm.call(rom["hex"]);
         rom.Asm.test(__dword_ptr[edi + Frame.Eflags], 0x20000);
         rom.Asm.jne(rom["record.v86"]);
         rom.Asm.test(__byte_ptr[edi + Frame.Cs], 3);

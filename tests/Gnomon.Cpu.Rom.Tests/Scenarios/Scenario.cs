@@ -30,6 +30,7 @@ internal sealed class Scenario
         ["es"] = (Frame.Es, 2),
         ["fs"] = (Frame.Fs, 2),
         ["gs"] = (Frame.Gs, 2),
+        ["rf"] = (Frame.Eflags + 2, 1),
         ["tr"] = (Frame.Tr, 2),
         ["esp"] = (Frame.Esp, 4),
         ["cr0"] = (Frame.Cr0, 4),

@@ -1,0 +1,21 @@
+using Gnomon.Cpu.Rom.Tests.Running;
+
+namespace Gnomon.Cpu.Rom.Tests.Scenarios;
+
+/// <summary>A ROM: its name, the processor it needs, its scenarios, and how its run ends.</summary>
+internal sealed record RomFamily(string Name, Action<Scenario> Write, CpuModel Model = CpuModel.PentiumIII, RomEnd End = RomEnd.Halted)
+{
+    /// <summary>All ROMs.</summary>
+    public static IReadOnlyList<RomFamily> All { get; } =
+    [
+        new("segment-loads", SegmentLoads.Write),
+    ];
+
+    /// <summary>The bytes of the ROM.</summary>
+    public byte[] Image() => RomImage.Build(Name, Write);
+
+    /// <summary>The ROM with this name.</summary>
+    public static RomFamily Named(string name) => All.Single(family => family.Name == name);
+
+    public override string ToString() => Name;
+}
