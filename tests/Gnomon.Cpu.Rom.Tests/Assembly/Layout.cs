@@ -29,6 +29,9 @@ internal static class Layout
     /// <summary>Where a case in real mode starts.</summary>
     public const uint RealEntry = 0x1414;
 
+    /// <summary>Where the set-up of a case returns to.</summary>
+    public const uint Return = 0x1418;
+
     /// <summary>The lowest and the first address after what is cleared before each case.</summary>
     public const uint Work = 0x1000;
     public const uint WorkEnd = 0x1420;
@@ -45,6 +48,9 @@ internal static class Layout
     public const uint Tss2 = 0x5000;
     public const uint Tss3 = 0x5200;
     public const uint Tss16 = 0x5400;
+
+    /// <summary>The top of the stack between the cases, so that reports disturb no stack of a case.</summary>
+    public const uint ReportStack = 0x6800;
 
     /// <summary>The tops of the stacks.</summary>
     public const uint MainStack = 0x7000;

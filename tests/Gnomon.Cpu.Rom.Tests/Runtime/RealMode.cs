@@ -98,7 +98,7 @@ internal static class RealMode
         rom.Define("real.done");
         asm = rom.Asm;
         Startup.LoadFlat(asm);
-        asm.mov(esp, MainStack);
+        asm.mov(esp, ReportStack);
         asm.inc(__dword_ptr[Count]);
         asm.mov(__dword_ptr[Records + Frame.HandlerSs], ecx);
         for (uint segment = 0; segment < 4; segment++)

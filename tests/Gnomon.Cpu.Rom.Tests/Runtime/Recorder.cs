@@ -104,7 +104,7 @@ internal static class Recorder
     {
         rom.Define("land");
         Startup.LoadFlat(rom.Asm);
-        rom.Asm.mov(esp, MainStack);
+        rom.Asm.mov(esp, ReportStack);
         rom.Asm.push(2);
         rom.Asm.popfd();
         rom.Asm.jmp(__dword_ptr[Landing]);

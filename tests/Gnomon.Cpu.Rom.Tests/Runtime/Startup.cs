@@ -36,7 +36,7 @@ internal static class Startup
         rom.Define("entry32");
         asm = rom.Asm;
         LoadFlat(asm);
-        asm.mov(esp, MainStack);
+        asm.mov(esp, ReportStack);
         EmitSetupTables(rom, gdt);
     }
 
@@ -106,6 +106,8 @@ internal static class Startup
         asm.mov(al, __byte_ptr[ebx + 8]);
         asm.mov(dx, PostPort);
         asm.@out(dx, al);
+        asm.pop(__dword_ptr[Return]);
+        asm.mov(esp, MainStack);
         asm.push(2);
         asm.popfd();
         AssemblerRegister32[] registers = [eax, ecx, edx, ebx, ebp, esi, edi];
@@ -113,7 +115,7 @@ internal static class Startup
         {
             asm.mov(registers[index], InitialRegisters[index]);
         }
-        asm.ret();
+        asm.jmp(__dword_ptr[Return]);
     }
 
     private static void Fill(Assembler asm, uint from, uint to)

@@ -8,7 +8,15 @@ internal sealed record RomFamily(string Name, Action<Scenario> Write, CpuModel M
     /// <summary>All ROMs.</summary>
     public static IReadOnlyList<RomFamily> All { get; } =
     [
+        new("exceptions", Exceptions.Write),
         new("segment-loads", SegmentLoads.Write),
+        new("segment-limits", SegmentLimits.Write),
+        new("segment-queries", SegmentQueries.Write),
+        new("far-transfers", FarTransfers.Write),
+        new("returns", Returns.Write),
+        new("virtual-8086", Virtual8086.Write),
+        new("triple-fault-empty-idt", TripleFault.EmptyIdt, End: RomEnd.Shutdown),
+        new("triple-fault-absent-gates", TripleFault.AbsentGates, End: RomEnd.Shutdown),
     ];
 
     /// <summary>The bytes of the ROM.</summary>

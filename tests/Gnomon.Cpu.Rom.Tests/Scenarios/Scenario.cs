@@ -41,6 +41,7 @@ internal sealed class Scenario
     private readonly RomWriter _rom;
     private string _name = "";
     private bool _marked;
+    private int _names;
 
     public Scenario(RomWriter rom) => _rom = rom;
 
@@ -86,6 +87,9 @@ internal sealed class Scenario
             _rom.Define(_name + ".mark");
         }
     }
+
+    /// <summary>The symbol of a name that belongs to this case.</summary>
+    public string Name(string name) => $"{_name}.{name}";
 
     /// <summary>The address of a name that belongs to this case.</summary>
     public uint At(string name) => _rom[$"{_name}.{name}"];
@@ -167,7 +171,7 @@ internal sealed class Scenario
     }
 
     /// <summary>A name that no other place of the ROM has.</summary>
-    public string Unique(string what) => $"{_name}.{what}.{_rom.Here:X}";
+    public string Unique(string what) => $"{_name}.{what}.{_names++}";
 
     private void Table(uint table, int offset, Descriptor descriptor)
     {
@@ -179,6 +183,7 @@ internal sealed class Scenario
     {
         _name = "case:" + name;
         _marked = false;
+        _names = 0;
         Count++;
         string landing = _name + ".landing", start = _name + ".start";
         uint information = _rom.Words(_rom[landing], 0, (uint)(Count % 0x7F + 1));
@@ -187,15 +192,12 @@ internal sealed class Scenario
         _rom.Asm.call(_rom["setup"]);
         _rom.Define(start);
         body();
-        Mark();
         _rom.Define(landing);
         _rom.Asm.mov(esi, Format(name, show));
         _rom.Asm.call(_rom["report"]);
-        // The mark is known only now; the next pass has it.
-        PatchMark(information);
+        // Whether there is a mark is known only now.
+        _rom.Patch(information + 4, _rom[_marked ? _name + ".mark" : start]);
     }
-
-    private void PatchMark(uint information) => _rom.Patch(information + 4, _rom[_name + ".mark"]);
 
     private uint Format(string name, string show)
     {
