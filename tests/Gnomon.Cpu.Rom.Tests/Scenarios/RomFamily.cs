@@ -15,6 +15,9 @@ internal sealed record RomFamily(string Name, Action<Scenario> Write, CpuModel M
         new("far-transfers", FarTransfers.Write),
         new("returns", Returns.Write),
         new("virtual-8086", Virtual8086.Write),
+        new("io-permission", IoPermission.Write),
+        new("privileged", Privileged.Write),
+        new("debug-events", DebugEvents.Write),
         new("triple-fault-empty-idt", TripleFault.EmptyIdt, End: RomEnd.Shutdown),
         new("triple-fault-absent-gates", TripleFault.AbsentGates, End: RomEnd.Shutdown),
     ];

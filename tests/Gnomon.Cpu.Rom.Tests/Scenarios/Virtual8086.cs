@@ -54,10 +54,13 @@ internal static class Virtual8086
         s.Case("int/gate-dpl0", () => { s.ToV86(Iopl3); s.Mark(); s.Asm.@int(0x21); });
         s.Case("int/target-ring1", () =>
         {
-            s.Idt(0x21, Descriptor.Gate(Code1, s.Rom[Recorder.Stub(0x21)], 0xEE));
+            s.Idt(0x21, Descriptor.Gate(Code1, s.At("handler"), 0xEE));
             s.ToV86(Iopl3);
             s.Mark();
             s.Asm.@int(0x21);
+            s.Rom.Bits(32);
+            s.Label("handler");
+            s.Asm.nop();
         });
         s.Case("int/target-conforming", () =>
         {
@@ -138,14 +141,17 @@ internal static class Virtual8086
         s.Case("return/pushfd-image", () => { s.ToV86(Iopl3 | 0x201); s.Asm.pushfd(); s.Asm.pop(eax); }, "eax");
         s.Case("return/vm-from-ring3-ignored", () =>
         {
+            // INT 40h lies where the offset is in the flat segment, and where it is behind the paragraph 001B.
+            uint offset = Scratch - (UserCode << 4);
+            s.Poke(offset, 0x9090_40CD);
+            s.Poke(Scratch, 0x9090_40CD);
+            s.Poke(Mark, offset);
             s.ToRing(3, 0x3002);
-            s.Asm.push(0x23002);
-            s.Asm.push(UserCode);
-            s.Asm.push((int)s.At("target"));
-            s.Mark();
+            foreach (int value in (int[])[0x1300, 0x1200, 0x1000, 0x1100, 0x0800, 0x0FF0, 0x23002, UserCode, (int)offset])
+            {
+                s.Asm.push(value);
+            }
             s.Asm.iretd();
-            s.Label("target");
-            s.Asm.nop();
         });
         s.Case("return/vm-by-popf-ignored", () => { s.Asm.push(0x20002); s.Mark(); s.Asm.popfd(); });
         s.Case("return/upper-eip", () =>
