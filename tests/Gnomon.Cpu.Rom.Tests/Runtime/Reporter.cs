@@ -113,6 +113,11 @@ internal static class Reporter
     private static void EmitRecord(RomWriter rom)
     {
         rom.Define("record");
+        rom.Asm.cmp(__dword_ptr[edi + Frame.Cs], 0);
+        rom.Asm.jne(rom["record.some"]);
+        Text(rom, " none");
+        rom.Asm.ret();
+        rom.Define("record.some");
         Field(rom, " v=", Frame.Vector, 1);
         Field(rom, " e=", Frame.Error, 4);
         Text(rom, " ip=");

@@ -189,10 +189,13 @@ internal static class DebugEvents
         s.Case("data/with-step", () =>
         {
             Break(s, Write4 | Local0, Scratch);
+            s.Idt(1, Descriptor.Gate(FlatCode, s.At("handler"), 0x8E));
             TrapFlag(s);
             s.Asm.mov(__dword_ptr[Scratch], eax);
             s.Asm.nop();
-        });
+            s.Label("handler");
+            s.Asm.nop();
+        }, "hsp dr6");
     }
 
     private static void Others(Scenario s)
