@@ -4,7 +4,5 @@ namespace Gnomon.Cpu.Rom.Tests.Comparing;
 internal static class Differences
 {
     /// <summary>All of them; a scenario is in one of them only.</summary>
-    public static IReadOnlyList<Difference> All { get; } =
-    [
-    ];
+    public static IReadOnlyList<Difference> All { get; } = [.. SystemDifferences.All, .. PagingDifferences.All];
 }

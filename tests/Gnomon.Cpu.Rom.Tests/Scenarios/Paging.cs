@@ -112,7 +112,7 @@ internal sealed class Paging
         if (_pae)
         {
             Case("reserved/leaf-62", () => Map(_s, _pae, 0, read, 0x40000000), () => _s.Asm.mov(al, __byte_ptr[_test]));
-            Case("reserved/leaf-36", () => Map(_s, _pae, 0, read, 0x00000010), () => _s.Asm.mov(al, __byte_ptr[_test]));
+            Case("reserved/leaf-52", () => Map(_s, _pae, 0, read, 0x00100000), () => _s.Asm.mov(al, __byte_ptr[_test]));
             Case("reserved/leaf-absent", () => Map(_s, _pae, 0, 0, 0x40000000), () => _s.Asm.mov(al, __byte_ptr[_test]));
             Case("reserved/leaf-user-write", () => Map(_s, _pae, 0, read, 0x40000000), () => _s.Asm.mov(__byte_ptr[_test], al), 3);
             Case("reserved/upper-62", () => _s.Poke(Upper(_pae) + 4, 0x40000000), () => _s.Asm.mov(al, __byte_ptr[_test]));

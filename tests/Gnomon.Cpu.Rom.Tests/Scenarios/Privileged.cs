@@ -200,7 +200,7 @@ internal static class Privileged
     private static void FastCalls(Scenario s)
     {
         s.Case("sysenter/cs-null", () => { Msr(s, SysenterCs, 0); s.ToRing(3); s.Mark(); s.Asm.db(0x0F, 0x34); });
-        s.Case("sysenter/cs-rpl-only", () => { Msr(s, SysenterCs, 3); s.ToRing(3); s.Mark(); s.Asm.db(0x0F, 0x34); });
+        s.Case("sysenter/cs-rpl-only", () => Enter(s, 3, 3));
         s.Case("sysenter/from-ring3", () => Enter(s, 3), "hsp hss ds");
         s.Case("sysenter/from-ring0", () => Enter(s, 0), "hsp hss");
         s.Case("sysexit/cs-null", () => { Msr(s, SysenterCs, 0); s.Mark(); s.Asm.db(0x0F, 0x35); });
@@ -220,9 +220,9 @@ internal static class Privileged
         s.RealCase("sysexit/in-real", () => { s.Mark(); s.Asm.db(0x0F, 0x35); });
     }
 
-    private static void Enter(Scenario s, int ring)
+    private static void Enter(Scenario s, int ring, ushort code = FlatCode)
     {
-        Msr(s, SysenterCs, FlatCode);
+        Msr(s, SysenterCs, code);
         Msr(s, SysenterEsp, Ring0Stack);
         Msr(s, SysenterEip, s.At("target"));
         s.ToRing(ring, 0x43202);

@@ -297,7 +297,7 @@ internal static class Tasks
                 s.Rom.Bits(16);
                 s.Label("task16");
                 s.Mark();
-                s.Asm.nop();
+                s.Asm.movzx(esp, sp); // the upper half is undefined
             }, $"tr d{TssSel:X} d{Tss16Sel:X} w{Tss16:X} ax ds es m{Tss + Eflags:X} m{Tss + Esp:X}");
         }
     }
