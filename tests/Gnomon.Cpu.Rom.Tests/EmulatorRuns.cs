@@ -7,8 +7,11 @@ namespace Gnomon.Cpu.Rom.Tests;
 /// <summary>Runs every ROM once under each emulator, when first asked, for all tests.</summary>
 public sealed class EmulatorRuns
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private readonly Lazy<IReadOnlyDictionary<string, (RomOutput Bochs, RomOutput Qemu)>> _outputs = new(RunAll);
+
+    /// <summary>What QEMU does with an image of <paramref name="family"/> of the caller's own.</summary>
+    internal static RomOutput RunQemu(RomFamily family, byte[] image) => new QemuRunner(Oracle.Tool("qemu-system-i386")).Run(image, family.Model, Timeout);
 
     internal (RomOutput Bochs, RomOutput Qemu) this[string rom] => _outputs.Value[rom];
 

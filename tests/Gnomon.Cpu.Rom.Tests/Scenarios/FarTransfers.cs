@@ -133,7 +133,7 @@ internal static class FarTransfers
                 s.Case($"gate/jmp-c{cpl}-{name}", () => Through(s, target, Gate32, cpl, cpl, 3, call: false), "hsp hss");
             }
         }
-        s.Case("gate/accessed", () => Through(s, Free + 8, Gate32, 0, 0, 0, call: true), $"d{Free + 8:X} d{Free:X}");
+        s.Case("gate/accessed", () => Through(s, Free + 8, Gate32, 0, 0, 0, call: true), $"d{Free + 8:X}");
     }
 
     private static void Through(Scenario s, ushort target, byte type, int cpl, int rpl, int gate, bool call, byte count = 0)
@@ -160,7 +160,7 @@ internal static class FarTransfers
                 }
                 s.Mark();
                 Go(s, Free, 0, call: true);
-            }, $"hsp w{Ring0Stack - 4:X} m{Ring0Stack - 8:X} m{Ring0Stack - 12:X} m{Ring0Stack - 16:X} w{Ring0Stack - 12 - (count & 31) * 4:X}");
+            }, $"hsp w{Ring0Stack - 4:X} m{Ring0Stack - 8:X} {(count > 1 ? $"m{Ring0Stack - 12:X} m{Ring0Stack - 16:X} " : "")}w{Ring0Stack - 12 - (count & 31) * 4:X}");
             s.Case($"parameters/same-{count}", () =>
             {
                 s.Gdt(Free, Descriptor.Gate(FlatCode, s.At("target"), 0x8C, count));
@@ -179,7 +179,7 @@ internal static class FarTransfers
                 s.Rom.Bits(16);
                 s.Label("target");
                 s.Asm.nop();
-            }, $"hsp w{Ring0Stack - 2:X} w{Ring0Stack - 4:X} w{Ring0Stack - 6:X} w{Ring0Stack - 8:X} w{Ring0Stack - 6 - (count & 31) * 2:X}");
+            }, $"hsp w{Ring0Stack - 2:X} w{Ring0Stack - 4:X} {(count > 1 ? $"w{Ring0Stack - 6:X} w{Ring0Stack - 8:X} " : "")}w{Ring0Stack - 6 - (count & 31) * 2:X}");
         }
         s.Case("parameters/return", () =>
         {

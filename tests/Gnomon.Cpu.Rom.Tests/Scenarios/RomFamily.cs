@@ -27,8 +27,8 @@ internal sealed record RomFamily(string Name, Action<Scenario> Write, CpuModel M
         new("triple-fault-absent-gates", TripleFault.AbsentGates, End: RomEnd.Shutdown),
     ];
 
-    /// <summary>The bytes of the ROM.</summary>
-    public byte[] Image() => RomImage.Build(Name, Write);
+    /// <summary>The bytes of the ROM; with <paramref name="shift"/> its code lies that many bytes higher.</summary>
+    public byte[] Image(int shift = 0) => RomImage.Build(Name, Write, shift);
 
     /// <summary>The ROM with this name.</summary>
     public static RomFamily Named(string name) => All.Single(family => family.Name == name);

@@ -14,9 +14,10 @@ internal static class RomImage
     public const byte FirstPost = 0xA0;
     public const byte LastPost = 0xFF;
 
-    /// <summary>The ROM of the family <paramref name="name"/>.</summary>
-    public static byte[] Build(string name, Action<Scenario> family) => RomWriter.Assemble(rom =>
+    /// <summary>The ROM of the family <paramref name="name"/>; its code lies <paramref name="shift"/> bytes higher than it needs to.</summary>
+    public static byte[] Build(string name, Action<Scenario> family, int shift = 0) => RomWriter.Assemble(rom =>
     {
+        rom.Asm.db(new byte[shift + 1]);
         Startup.EmitReset(rom);
         Recorder.Emit(rom);
         RealMode.Emit(rom);

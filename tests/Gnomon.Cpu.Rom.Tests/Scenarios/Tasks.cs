@@ -115,16 +115,21 @@ internal static class Tasks
             s.Poke(Tss2 + 8, Flat);
             s.Poke(Tss2 + Es, UserFlat);
         }, () => s.Asm.jmp(Tss2Sel, 0u));
-        Switch(s, "jmp/to-v86", () =>
+        s.Case("jmp/to-v86", () =>
         {
+            Task(s);
             s.Poke(Tss2 + Cs, 0xF000);
-            s.Poke(Tss2 + Eip, s.Rom.Offset("tasks.handler10"));
+            s.Poke(Tss2 + Eip, s.Rom.Offset(s.Name("task")));
             s.Poke(Tss2 + Eflags, 0x20002);
             s.Poke(Tss2 + Ss, 0x0800);
             s.Poke(Tss2 + 4, Ring0Stack);
             s.Poke(Tss2 + 8, Flat);
-            s.Poke(Layout.Mark, s.Rom["tasks.handler10"]);
-        }, () => s.Asm.jmp(Tss2Sel, 0u), show: "tr");
+            s.Asm.jmp(Tss2Sel, 0u);
+            s.Rom.Bits(16);
+            s.Label("task");
+            s.Mark();
+            s.Asm.hlt();
+        }, "tr");
     }
 
     private static void Returns(Scenario s)
@@ -218,7 +223,7 @@ internal static class Tasks
                 s.Asm.call(s.Rom["tasks.set-up"]);
                 s.Gdt(Free, Descriptor.Flat(access));
                 s.Poke(Tss2 + field, value);
-                s.Poke(Layout.Mark, 0);
+                s.Poke(Layout.Mark, s.Rom["tasks.handler10"]);
                 s.Asm.jmp(Tss2Sel, 0u);
                 s.Label("task");
                 s.Asm.nop();

@@ -154,16 +154,6 @@ internal static class Virtual8086
             s.Asm.iretd();
         });
         s.Case("return/vm-by-popf-ignored", () => { s.Asm.push(0x20002); s.Mark(); s.Asm.popfd(); });
-        s.Case("return/upper-eip", () =>
-        {
-            // EIP beyond the limit of 64 KiB.
-            foreach (int value in (int[])[0x1300, 0x1200, 0x1000, 0x1100, 0x0800, 0x0FF0, 0x23002, 0xF000, 0x10000])
-            {
-                s.Asm.push(value);
-            }
-            s.Mark();
-            s.Asm.iretd();
-        }, "hsp");
     }
 
     // CR4.VME: with IOPL < 3 and the bit of the vector clear, INT n goes to the 8086 program's own table.
