@@ -121,7 +121,7 @@ public sealed unsafe class CpuIdentityTests
             {
                 a.rdtsc();
                 a.mov(__[0x40000 + (i * 4)], eax);
-                a.nop();
+                a.mov(ebx, ecx);
             }
         });
 
@@ -130,7 +130,7 @@ public sealed unsafe class CpuIdentityTests
         foreach (int budget in new[] { 1, 2, 7, 4, 16 })
         {
             fixture.State->Shadow = at == 3 ? ShadowKind.SetInterrupt : (byte)0;
-            fixture.Processor.Run(budget);
+            Assert.Equal(CpuExitReason.Budget, fixture.Processor.Run(budget).Reason);
             at += budget;
             Assert.Equal((ulong)at, fixture.Processor.Instructions);
         }
