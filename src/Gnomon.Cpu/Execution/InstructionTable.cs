@@ -27,6 +27,7 @@ internal sealed unsafe class InstructionTable
         ControlMoves.Register(this);
         DebugMoves.Register(this);
         Control.Register(this);
+        FloatingPoint.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>
