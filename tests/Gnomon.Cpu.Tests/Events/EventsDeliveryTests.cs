@@ -105,8 +105,8 @@ public sealed class EventsDeliveryTests
         using EventsFixture f = new(user: true);
         f.SetGate(0x41, EventsFixture.KernelCode, EventsFixture.Handlers, InterruptGate);
         f.SetGate(Vector.GeneralProtection, EventsFixture.KernelCode, EventsFixture.Handlers + 0x10, InterruptGate);
-        f.RaiseSoftware(0x41, length: 2);
-        f.Run(1);
+        f.PutInterrupt(0x41);
+        f.Run(2);
         Assert.Equal(EventsFixture.Handlers + 0x10, f.R.Eip);
 
         // The error code names the gate; no EXT.

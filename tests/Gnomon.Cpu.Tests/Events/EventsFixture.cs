@@ -114,13 +114,8 @@ internal sealed unsafe class EventsFixture : IDisposable
     /// <summary>Runs until the budget is spent or something else happens.</summary>
     public CpuExit Run(int instructions) => Processor.Run(instructions);
 
-    /// <summary>Lets a software interrupt of a length be pending, as its instruction leaves it: EIP is behind it.</summary>
-    public void RaiseSoftware(byte vector, byte length)
-    {
-        R.Eip += length;
-        Processor.State->FinishedLength = length;
-        Gnomon.Cpu.Execution.Ops.RaiseTrap(Processor.State, vector, Gnomon.Cpu.Events.EventKind.SoftwareInterrupt);
-    }
+    /// <summary>Puts INT n at EIP.</summary>
+    public void PutInterrupt(byte vector) => new byte[] { 0xCD, vector }.CopyTo(Ram.Bytes(R.Segment(SegmentName.Cs).Base + R.Eip, 2));
 
     /// <summary>All registers, as text: what must not change when something is stopped on its way.</summary>
     public string State() => string.Join(" ", Enum.GetValues<GeneralRegister>().Select(name => $"{name}={R[name]:x}"))

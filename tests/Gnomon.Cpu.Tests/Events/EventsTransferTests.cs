@@ -75,8 +75,8 @@ public sealed class EventsTransferTests
         f.R.SetSegment(SegmentName.Cs, new SegmentValue(0x4000, 0x4_0000, 0xFFFF, 0xF3));
         f.R[GeneralRegister.Esp] = 0x100;
         f.R.Eip = 0x10;
-        f.RaiseSoftware(0x41, length: 2);
-        f.Run(1);
+        f.PutInterrupt(0x41);
+        f.Run(2);
         Assert.Equal((0x4200, 0x30u), (f.R.Segment(SegmentName.Cs).Selector, f.R.Eip));
         Assert.Equal(pushed, (uint)f.Word(0x4_10FE));
         Assert.Equal((0x4000, 0x12), (f.Word(0x4_10FC), f.Word(0x4_10FA)));
@@ -94,7 +94,7 @@ public sealed class EventsTransferTests
         f.SetGate(Vector.GeneralProtection, EventsFixture.KernelCode, EventsFixture.Handlers, InterruptGate);
         f.R.Eflags = Virtual8086 | 2;
         f.R.Eip = 0x10;
-        f.RaiseSoftware(0x41, length: 2);
+        f.PutInterrupt(0x41);
         f.Run(1);
         Assert.Equal([0, 0x10], f.Top(2));
     }
