@@ -14,8 +14,8 @@ internal sealed unsafe class BlockBuilder
     /// <summary>Bytes of an instruction at most (Intel SDM vol. 2, 2.3.11).</summary>
     public const int MaxLength = 15;
 
-    // What the profile lacks must not change what its prefixes mean: F3 0F BC is BSF here, not TZCNT.
-    private const DecoderOptions Options = DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoLahfSahf64;
+    // What the profile lacks must not change what its prefixes mean: F3 0F BC is BSF here, not TZCNT; the hints are NOPs.
+    private const DecoderOptions Options = DecoderOptions.ForceReservedNop | DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoLahfSahf64;
 
     private readonly BytesReader _reader = new();
     private readonly Decoder _decoder16;

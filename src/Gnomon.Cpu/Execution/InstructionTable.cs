@@ -18,6 +18,18 @@ internal sealed unsafe class InstructionTable
         Moves.Register(this);
         Branches.Register(this);
         Stack.Register(this);
+        Shifts.Register(this);
+        DoubleShifts.Register(this);
+        Multiply.Register(this);
+        Divide.Register(this);
+        Instructions.Convert.Register(this);
+        BitTests.Register(this);
+        BitScans.Register(this);
+        Bcd.Register(this);
+        Exchange.Register(this);
+        Conditionals.Register(this);
+        FlagMoves.Register(this);
+        Nops.Register(this);
         FloatingPoint.Register(this);
         Strings.Register(this);
         StringCompares.Register(this);
