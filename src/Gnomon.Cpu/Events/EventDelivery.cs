@@ -32,7 +32,7 @@ internal static unsafe class EventDelivery
             return;
         }
 
-        PendingEvent raised = new(true, c->FaultVector, c->FaultCode, c->FaultKind, c->FinishedLength);
+        PendingEvent raised = new(true, c->FaultVector, c->FaultCode, c->FaultKind);
         if (!stopped.IsActive)
         {
             Run(c, raised);
@@ -128,7 +128,7 @@ internal static unsafe class EventDelivery
     {
         if (first.IsSoftware && first.Stage == TaskStage.None)
         {
-            c->Eip -= first.Length;
+            c->Eip -= first.Code;
         }
 
         Severity before = SeverityOf(in first);

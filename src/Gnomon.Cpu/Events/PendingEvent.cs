@@ -4,10 +4,10 @@ namespace Gnomon.Cpu.Events;
 /// the next run begins there.</summary>
 /// <param name="IsActive">Whether there is one.</param>
 /// <param name="Vector">The vector.</param>
-/// <param name="Code">The error code, where it has one.</param>
+/// <param name="Code">The error code, where it has one. Of a software interrupt the length of its instruction: if its delivery faults, that is
+/// a fault of the instruction.</param>
 /// <param name="Kind">How it came about.</param>
-/// <param name="Length">The length of the software interrupt's instruction: if its delivery faults, that is a fault of the instruction.</param>
-internal record struct PendingEvent(bool IsActive, byte Vector, uint Code, EventKind Kind, byte Length = 0)
+internal record struct PendingEvent(bool IsActive, byte Vector, uint Code, EventKind Kind)
 {
     /// <summary>What is left to be done of the task switch that the event has made.</summary>
     public TaskStage Stage { get; set; }
