@@ -83,6 +83,13 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>The event whose delivery was stopped by an exit: it is taken up again by the next run.</summary>
     internal PendingEvent InFlight { get; set; }
 
+    /// <summary>Whether a run comes back (<see cref="CpuExitReason.Attention"/>) after each exception or software interrupt that it
+    /// delivers: for who runs instruction by instruction.</summary>
+    internal bool StopsAtEvents { get; set; }
+
+    /// <summary>The event that the last run came back after because of <see cref="StopsAtEvents"/>, or null.</summary>
+    internal (byte Vector, uint Code)? StoppedAt { get; private set; }
+
     internal static Processor Of(CpuState* state) => (Processor)GCHandle.FromIntPtr(state->Owner).Target!;
 
     /// <summary>The state after a reset (Intel SDM vol. 3, table 9-1): real mode, CS F000 with base FFFF0000, EIP FFF0.</summary>
@@ -129,6 +136,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _before = Instructions;
         _given = instructions;
         _state->Budget = instructions;
+        StoppedAt = null;
         return RunUntilExit();
     }
 
@@ -148,6 +156,12 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         Linear.Log.Clear();
         Linear.Redirection = null;
     }
+
+    /// <summary>Translates a linear address as the control registers stand, for a look: no rights are asked for and nothing is changed.</summary>
+    /// <param name="address">The linear address.</param>
+    /// <param name="physical">Its physical address.</param>
+    /// <returns>False where nothing is mapped.</returns>
+    public bool TryTranslate(uint address, out ulong physical) => LookWalk.TryTranslate(_state, Linear.Physical, address, out physical);
 
     /// <summary>Delivers a fault of the instruction at EIP when the processor runs next. If the delivery of another event was stopped by
     /// an exit, the two combine as they do in hardware: to a double fault, or a triple one.</summary>
@@ -384,7 +398,14 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                     return Linear.Exit;
                 }
 
+                (byte vector, uint code) = (c->FaultVector, c->FaultCode);
                 EventDelivery.DeliverPending(c);
+                if (StopsAtEvents)
+                {
+                    StoppedAt = (vector, code);
+                    return new CpuExit { Reason = CpuExitReason.Attention };
+                }
+
                 continue;
             }
 

@@ -174,8 +174,8 @@ internal sealed unsafe class LinearMemory : IDisposable
         return tlb.FindFetch(address);
     }
 
-    /// <summary>Walks for a look: what an access would find, without A, D or a fill. For debuggers.</summary>
-    public PhysicalPage FindPhysical(ulong page) => _physical.Find(page, write: false);
+    /// <summary>The physical address space, for who only looks.</summary>
+    public PhysicalMemory Physical => _physical;
 
     /// <summary>Drops all translations.</summary>
     public void Flush(bool keepGlobal)
