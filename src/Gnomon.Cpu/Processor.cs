@@ -59,7 +59,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>Who says which vector an interrupt has, when the interrupt line is up.</summary>
     public IInterruptSource? InterruptSource { get; set; }
 
-    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. REP counts once for each time that it is begun or taken up again.</summary>
+    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. A delivered event counts as one. REP counts once for each time that it is begun or taken up again.</summary>
     public ulong Instructions => _before + (ulong)(_given - _state->Budget);
 
     /// <summary>Walks of page tables done.</summary>
@@ -83,12 +83,8 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>The event whose delivery was stopped by an exit: it is taken up again by the next run.</summary>
     internal PendingEvent InFlight { get; set; }
 
-    /// <summary>Whether a run comes back (<see cref="CpuExitReason.Attention"/>) after each exception or software interrupt that it
-    /// delivers: for who runs instruction by instruction.</summary>
-    internal bool StopsAtEvents { get; set; }
-
-    /// <summary>The event that the last run came back after because of <see cref="StopsAtEvents"/>, or null.</summary>
-    internal (byte Vector, uint Code)? StoppedAt { get; private set; }
+    /// <summary>The exception or software interrupt whose delivery has begun last, and how many there were.</summary>
+    internal (long Count, byte Vector, uint Code) LastEvent { get; private set; }
 
     internal static Processor Of(CpuState* state) => (Processor)GCHandle.FromIntPtr(state->Owner).Target!;
 
@@ -136,7 +132,6 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _before = Instructions;
         _given = instructions;
         _state->Budget = instructions;
-        StoppedAt = null;
         return RunUntilExit();
     }
 
@@ -156,12 +151,6 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         Linear.Log.Clear();
         Linear.Redirection = null;
     }
-
-    /// <summary>Translates a linear address as the control registers stand, for a look: no rights are asked for and nothing is changed.</summary>
-    /// <param name="address">The linear address.</param>
-    /// <param name="physical">Its physical address.</param>
-    /// <returns>False where nothing is mapped.</returns>
-    public bool TryTranslate(uint address, out ulong physical) => LookWalk.TryTranslate(_state, Linear.Physical, address, out physical);
 
     /// <summary>Delivers a fault of the instruction at EIP when the processor runs next. If the delivery of another event was stopped by
     /// an exit, the two combine as they do in hardware: to a double fault, or a triple one.</summary>
@@ -337,7 +326,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
             byte* host = second->Host;
             second->Code = _blocks.Enter(host, second->Version);
             ops = _builder.BuildCrossing(block, start, host, _state->Mode);
-            block->SecondVersion = second->Version;
+            block->SecondDrops = second->Code->Drops;
             uint inSecond = (uint)(block->Length - (PageSize.Bytes - (int)((nuint)start & PageSize.OffsetMask)));
             if (BlockCache.Mark(second->Code, 0, Math.Max(inSecond, 1)))
             {
@@ -356,7 +345,17 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     private bool SecondPageIsSame(Block* block, uint address)
     {
         FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
-        return second != null && second->Host == block->SecondPage && second->Version == block->SecondVersion;
+        if (second == null || second->Host != block->SecondPage)
+        {
+            return false;
+        }
+
+        if (second->Code == null)
+        {
+            second->Code = _blocks.Enter(second->Host, second->Version);
+        }
+
+        return second->Code->Drops == block->SecondDrops;
     }
 
     // Instructions that would cross the code segment's limit are cut off; the first of them faults when it is reached.
@@ -398,14 +397,15 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                     return Linear.Exit;
                 }
 
-                (byte vector, uint code) = (c->FaultVector, c->FaultCode);
-                EventDelivery.DeliverPending(c);
-                if (StopsAtEvents)
+                // An event costs as much as an instruction, so that a guest that does nothing but fault does not run for ever.
+                if (c->Budget <= 0)
                 {
-                    StoppedAt = (vector, code);
-                    return new CpuExit { Reason = CpuExitReason.Attention };
+                    return new CpuExit { Reason = CpuExitReason.Budget };
                 }
 
+                c->Budget--;
+                LastEvent = (LastEvent.Count + 1, c->FaultVector, c->FaultCode);
+                EventDelivery.DeliverPending(c);
                 continue;
             }
 

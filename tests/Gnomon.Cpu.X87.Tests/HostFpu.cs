@@ -7,6 +7,7 @@ internal sealed unsafe partial class HostFpu : IDisposable
 {
     private const int StubSize = 64;
     private const int StubCount = 8 * 256;
+    private const int PageLength = StubSize * (StubCount + 1);
     private const int ReadWriteExecute = 7;
     private const int PrivateAnonymous = 0x22;
 
@@ -16,7 +17,7 @@ internal sealed unsafe partial class HostFpu : IDisposable
     {
         Oracle.RequirePlatform(
             OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64, "Linux on an x86-64 processor");
-        nint page = Map(0, StubSize * StubCount, ReadWriteExecute, PrivateAnonymous, -1, 0);
+        nint page = Map(0, PageLength, ReadWriteExecute, PrivateAnonymous, -1, 0);
         Assert.NotEqual(-1, page);
         _page = (byte*)page;
         for (int i = 0; i < StubCount; i++)
@@ -43,7 +44,23 @@ internal sealed unsafe partial class HostFpu : IDisposable
         }
     }
 
-    public void Dispose() => _ = Unmap((nint)_page, StubSize * StubCount);
+    /// <summary>Runs any code with <paramref name="from"/> at RDI, <paramref name="to"/> at RSI and <paramref name="operand"/> at RDX; it may
+    /// change them, RAX and the FPU. At the end FNINIT is executed.</summary>
+    public void RunCode(ReadOnlySpan<byte> code, ReadOnlySpan<byte> from, Span<byte> to, Span<byte> operand)
+    {
+        Span<byte> stub = new(_page + (StubCount * StubSize), StubSize);
+        code.CopyTo(stub);
+        ReadOnlySpan<byte> end = [0xDB, 0xE3, 0xC3]; // fninit; ret
+        end.CopyTo(stub[code.Length..]);
+        var entry = (delegate* unmanaged<byte*, byte*, byte*, void>)(_page + (StubCount * StubSize));
+        fixed (byte* source = from, target = to, memory = operand)
+        {
+            // SAFETY: the tests' code stays within the 512 bytes of each span.
+            entry(source, target, memory);
+        }
+    }
+
+    public void Dispose() => _ = Unmap((nint)_page, PageLength);
 
     private static void Emit(Span<byte> stub, byte opcode, byte modrm)
     {

@@ -103,10 +103,6 @@ internal sealed class OperandGenerator(int seed)
         X87State state = default;
         uint control = (uint)(0x40 | (Next(4) << 8) | (Next(4) << 10) | (Next(2) << 12));
         control |= Next(3) == 0 ? (uint)Next(64) : 0x3F;
-        if (((control >> 8) & 3) == 1)
-        {
-            control |= 0x300;
-        }
         uint flags = (uint)Next(64) & control & (Chance(2) ? 0u : 0x3F);
         state.Control = (ushort)control;
         state.Status = (ushort)(flags | (uint)(Next(8) << 11) | (Bits() & 0x4740 & (Chance(2) ? 0UL : ulong.MaxValue)));

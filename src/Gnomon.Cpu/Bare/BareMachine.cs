@@ -7,7 +7,8 @@ namespace Gnomon.Cpu.Bare;
 /// The smallest machine: a processor, RAM, perhaps a ROM, and ports. No interrupts, no devices in memory. For programs that need no
 /// more: tests of the processor, a BIOS's first steps, a teacher's examples.
 /// </summary>
-public sealed class BareMachine : IDisposable
+// SAFETY: the processor's state is only passed on, and lives as long as the processor does.
+public sealed unsafe class BareMachine : IDisposable
 {
     private readonly HostMemory _host;
     private readonly IPortBus _ports;
@@ -61,32 +62,23 @@ public sealed class BareMachine : IDisposable
         }
     }
 
-    /// <summary>Runs one instruction, or delivers the exception that it raises and comes back before the handler's first instruction.</summary>
+    /// <summary>Runs one instruction, or delivers one exception or software interrupt: that of the instruction at EIP if it faults.</summary>
     public BareStep Step()
     {
         ulong before = Processor.Instructions;
-        Processor.StopsAtEvents = true;
-        try
+        long events = Processor.LastEvent.Count;
+        BareEnd why;
+        do
         {
-            while (true)
+            if (!TryGoOn(Processor.Run(1), out why))
             {
-                CpuExit exit = Processor.Run(1);
-                bool completed = Processor.Instructions != before;
-                if (Processor.StoppedAt is { } stopped)
-                {
-                    return new BareStep(BareEnd.Budget, completed, stopped.Vector, stopped.Code);
-                }
-
-                if (!TryGoOn(exit, out BareEnd why) || completed)
-                {
-                    return new BareStep(why, completed, null, 0);
-                }
+                break;
             }
         }
-        finally
-        {
-            Processor.StopsAtEvents = false;
-        }
+        while (Processor.Instructions == before);
+
+        bool isEvent = Processor.LastEvent.Count != events;
+        return new BareStep(why, Processor.Instructions != before && !isEvent, isEvent ? Processor.LastEvent.Vector : null, isEvent ? Processor.LastEvent.Code : 0);
     }
 
     /// <summary>Reads bytes at a linear address as the processor would, without setting A or filling a TLB.</summary>
@@ -97,7 +89,7 @@ public sealed class BareMachine : IDisposable
         while (done < bytes.Length)
         {
             uint at = address + (uint)done;
-            if (!Processor.TryTranslate(at, out ulong physical))
+            if (!LookWalk.TryTranslate(Processor.State, Memory, at, out ulong physical))
             {
                 break;
             }

@@ -40,7 +40,9 @@ internal static unsafe class Boundary
             return Outcome.Exit;
         }
 
-        if (processor.NmiLine && c->NmiBlocked == 0 && c->Shadow == NoShadow && processor.TakeNmi())
+        // An instruction that waits for a port's or a device's answer is not interrupted: it has begun.
+        bool inside = processor.Linear.Log.IsRepeating;
+        if (!inside && processor.NmiLine && c->NmiBlocked == 0 && c->Shadow == NoShadow && processor.TakeNmi())
         {
             c->Activity = ActivityState.Running;
             c->NmiBlocked = 1;
@@ -48,7 +50,7 @@ internal static unsafe class Boundary
             return Outcome.Again;
         }
 
-        bool open = (c->SystemFlags & Flags.Interrupt) != 0 && c->Shadow == NoShadow;
+        bool open = !inside && (c->SystemFlags & Flags.Interrupt) != 0 && c->Shadow == NoShadow;
         if (open && processor.InterruptLine && processor.InterruptSource is IInterruptSource source)
         {
             c->Activity = ActivityState.Running;

@@ -19,8 +19,8 @@ internal unsafe struct Block
     /// <summary>The host page that the block's only instruction ends in, where it crosses a page; else null.</summary>
     public byte* SecondPage;
 
-    /// <summary>That page's version.</summary>
-    public uint SecondVersion;
+    /// <summary>That page's <see cref="CodePage.Drops"/> when the block was made: the block is listed in the first page only.</summary>
+    public uint SecondDrops;
 
     /// <summary>What it was decoded under.</summary>
     public BlockMode Mode;
@@ -53,6 +53,9 @@ internal unsafe struct CodePage
 
     /// <summary>The version of the bytes.</summary>
     public uint Version;
+
+    /// <summary>Times that the page's blocks were thrown away.</summary>
+    public uint Drops;
 
     /// <summary>The first block of each bucket: <see cref="Block"/> pointers.</summary>
     public fixed ulong First[Buckets];

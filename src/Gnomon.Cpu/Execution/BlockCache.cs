@@ -201,6 +201,7 @@ internal sealed unsafe class BlockCache : IDisposable
 
     private void Drop(CodePage* record)
     {
+        record->Drops++;
         if (record->Granules == 0)
         {
             return;

@@ -32,6 +32,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     private readonly PhysicalMemory _physical;
     private readonly BlockCache _blocks;
     private readonly byte* _staging;
+    private readonly byte* _openBus;
     private WalkResult _walk;
     private Place _first;
     private Place _second;
@@ -46,6 +47,8 @@ internal sealed unsafe class LinearMemory : IDisposable
         _physical = physical;
         _blocks = blocks;
         _staging = (byte*)NativeMemory.AllocZeroed(LongestAccess + 64);
+        _openBus = (byte*)NativeMemory.AlignedAlloc(PageSize.Bytes, PageSize.Bytes);
+        new Span<byte>(_openBus, PageSize.Bytes).Fill(0xFF);
         Supervisor = new SoftTlb();
         User = new SoftTlb();
         None = new SoftTlb();
@@ -147,7 +150,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     }
 
     /// <summary>Translates a fetch. On a refusal the reason is pending.</summary>
-    /// <returns>The entry, or null; not memory also gives null, with a #GP-like exit of kind Device.</returns>
+    /// <returns>The entry, or null.</returns>
     public FetchEntry* TranslateFetch(uint address)
     {
         bool user = _state->Cpl == 3;
@@ -164,18 +167,20 @@ internal sealed unsafe class LinearMemory : IDisposable
         }
 
         PhysicalPage page = _physical.Find(_walk.Physical >> PageSize.Shift, write: false);
-        if (page.Kind != PhysicalPageKind.Memory)
+        if (page.Kind == PhysicalPageKind.Refused)
         {
-            Refuse(page, _walk.Physical | (address & PageSize.OffsetMask), write: false, size: 1);
+            Refuse(page, _walk.Physical | (address & PageSize.OffsetMask), write: false);
             return null;
         }
 
-        tlb.FillFetch(address, (byte*)page.Address, _walk.Physical >> PageSize.Shift, page.Version, _walk.Global);
+        // Devices are not executed: the bus reads as all ones there, which is no instruction.
+        byte* host = page.Kind == PhysicalPageKind.Memory ? (byte*)page.Address : _openBus;
+        tlb.FillFetch(address, host, page.Version, _walk.Global);
         return tlb.FindFetch(address);
     }
 
-    /// <summary>The physical address space, for who only looks.</summary>
-    public PhysicalMemory Physical => _physical;
+    /// <summary>Walks for a look: what an access would find, without A, D or a fill. For debuggers.</summary>
+    public PhysicalPage FindPhysical(ulong page) => _physical.Find(page, write: false);
 
     /// <summary>Drops all translations.</summary>
     public void Flush(bool keepGlobal)
@@ -211,6 +216,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         User.Dispose();
         None.Dispose();
         NativeMemory.Free(_staging);
+        NativeMemory.AlignedFree(_openBus);
     }
 
     // The natural alignment of the access; images of many bytes are checked by their elements, as the SDM lists them (vol. 3, table 6-7).
@@ -238,7 +244,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         PhysicalPage page = _physical.Find(physical >> PageSize.Shift, write);
         if (page.Kind == PhysicalPageKind.Refused)
         {
-            Refuse(page, physical, write, size: 1);
+            Refuse(page, physical, write);
             return false;
         }
 
@@ -252,7 +258,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         bool code = write && _blocks.HasCode(host);
         if (_state->Dr7 == 0 || !DebugAddresses.Touch(_state, address & ~PageSize.OffsetMask, PageSize.Bytes))
         {
-            (user ? User : Supervisor).Fill(address, host, write && !code, _walk.Global);
+            (user ? User : Supervisor).Fill(address, host, write && !code, _walk.Global, _walk.Large);
         }
 
         place = new Place { Host = host + (address & PageSize.OffsetMask), Physical = physical, IsCode = code };
@@ -262,6 +268,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     private bool TryTranslate(uint address, bool write, bool user, bool fetch)
     {
         _walk.Global = false;
+        _walk.Large = false;
         if ((_state->Cr0 & Cr0.Paging) == 0)
         {
             _walk.Physical = address & ~PageSize.OffsetMask;
@@ -324,9 +331,8 @@ internal sealed unsafe class LinearMemory : IDisposable
         Ops.Raise(_state, Vector.PageFault, code);
     }
 
-    private void Refuse(in PhysicalPage page, ulong physical, bool write, byte size) => Leave(page.Kind == PhysicalPageKind.Refused
-        ? new CpuExit { Reason = CpuExitReason.NestedFault, Physical = physical, Code = page.Code, IsWrite = write }
-        : new CpuExit { Reason = CpuExitReason.Device, Physical = physical, IsWrite = write, Size = size });
+    private void Refuse(in PhysicalPage page, ulong physical, bool write) =>
+        Leave(new CpuExit { Reason = CpuExitReason.NestedFault, Physical = physical, Code = page.Code, IsWrite = write });
 
     private bool TryGather(uint size, uint inFirst)
     {

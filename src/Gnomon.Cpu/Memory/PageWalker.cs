@@ -38,6 +38,9 @@ internal struct WalkResult
     /// <summary>Whether D is set in the leaf.</summary>
     public bool Dirty;
 
+    /// <summary>Whether a large page maps it.</summary>
+    public bool Large;
+
     /// <summary>Whether the leaf is global and CR4.PGE on.</summary>
     public bool Global;
 
@@ -155,6 +158,7 @@ internal static unsafe class PageWalker<TFormat>
             }
 
             result.Physical = physical;
+            result.Large = large;
             result.Writable = writable;
             result.User = user;
             result.Executable = executable;

@@ -38,6 +38,7 @@ internal sealed unsafe class SoftTlb : IDisposable
     private readonly byte* _global;
     private readonly ushort[] _filled = new ushort[256];
     private int _filledCount;
+    private bool _hasLarge;
 
     public SoftTlb()
     {
@@ -55,8 +56,10 @@ internal sealed unsafe class SoftTlb : IDisposable
     /// <param name="host">The page's first byte.</param>
     /// <param name="write">Whether stores may go there straight away.</param>
     /// <param name="global">Whether it survives a load of CR3.</param>
-    public void Fill(uint address, byte* host, bool write, bool global)
+    /// <param name="large">Whether it is part of a large page.</param>
+    public void Fill(uint address, byte* host, bool write, bool global, bool large)
     {
+        _hasLarge |= large;
         uint page = address & ~PageSize.OffsetMask;
         int index = (int)(address >> PageSize.Shift) & (Entries - 1);
         TlbEntry* entry = _data + index;
@@ -77,12 +80,11 @@ internal sealed unsafe class SoftTlb : IDisposable
     }
 
     /// <summary>Enters a translation for fetches.</summary>
-    public void FillFetch(uint address, byte* host, ulong physicalPage, uint version, bool global)
+    public void FillFetch(uint address, byte* host, uint version, bool global)
     {
         FetchEntry* entry = _fetch + ((address >> PageSize.Shift) & (FetchEntries - 1));
         entry->Tag = address & ~PageSize.OffsetMask;
         entry->Host = host;
-        entry->PhysicalPage = physicalPage;
         entry->Version = version;
         entry->Global = global;
         entry->Code = null;
@@ -120,12 +122,19 @@ internal sealed unsafe class SoftTlb : IDisposable
         }
 
         _filledCount = 0;
+        _hasLarge = false;
         new Span<FetchEntry>(_fetch, FetchEntries).Clear();
     }
 
-    /// <summary>Drops one page.</summary>
+    /// <summary>Drops one page; of a large page all parts, wherever they were entered (Intel SDM vol. 3, 4.10.2.3).</summary>
     public void FlushPage(uint address)
     {
+        if (_hasLarge)
+        {
+            FlushLarge(address);
+            return;
+        }
+
         int index = (int)(address >> PageSize.Shift) & (Entries - 1);
         uint page = address & ~PageSize.OffsetMask;
         if (_data[index].ReadTag == page)
@@ -168,6 +177,27 @@ internal sealed unsafe class SoftTlb : IDisposable
         NativeMemory.AlignedFree(_data);
         NativeMemory.Free(_fetch);
         NativeMemory.Free(_global);
+    }
+
+    // Without knowing which are parts of one: all of the 4 MiB around the address.
+    private void FlushLarge(uint address)
+    {
+        const uint mask = 0xFFC0_0000;
+        for (int i = 0; i < Entries; i++)
+        {
+            if (((_data[i].ReadTag ^ address) & mask) == 0)
+            {
+                Drop(i);
+            }
+        }
+
+        for (int i = 0; i < FetchEntries; i++)
+        {
+            if (((_fetch[i].Tag ^ address) & mask) == 0)
+            {
+                _fetch[i].Host = null;
+            }
+        }
     }
 
     private void FlushLocal()
@@ -223,13 +253,10 @@ internal unsafe struct FetchEntry
     /// <summary>The page's first byte, or null.</summary>
     public byte* Host;
 
-    /// <summary>The physical page number.</summary>
-    public ulong PhysicalPage;
-
     /// <summary>The linear address of the page.</summary>
     public uint Tag;
 
-    /// <summary>The content's version (<see cref="Memory.PhysicalPage.Version"/>).</summary>
+    /// <summary>The content's version (<see cref="PhysicalPage.Version"/>).</summary>
     public uint Version;
 
     /// <summary>Whether it survives a load of CR3.</summary>

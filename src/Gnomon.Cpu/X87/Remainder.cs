@@ -26,11 +26,15 @@ internal static class Remainder
         {
             return context.Invalid();
         }
-        if (context.StopsAtDenormal(dividend.IsDenormal || divisor.IsDenormal) || dividend.IsZero)
+        if (context.StopsAtDenormal(dividend.IsDenormal || divisor.IsDenormal))
         {
             return dividend;
         }
         codes = 0;
+        if (dividend.IsZero)
+        {
+            return dividend;
+        }
         ulong a = dividend.Unpack(out int aExponent);
         if (divisor.IsInfinity)
         {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gnomon.Cpu.X87;
 
 /// <summary>Rounding to the precision of the control word, overflow and underflow (Intel SDM vol. 1, 4.8.4, 8.1.5, 8.5.4 to 8.5.6).</summary>
@@ -36,8 +38,29 @@ internal static class Rounding
     /// <param name="high">The significand, with the integer bit set.</param>
     /// <param name="low">The 64 bits below; bit 0 also stands for all that is below.</param>
     /// <param name="context">Takes the exceptions and C1.</param>
-    public static Float80 Round(uint sign, int exponent, ulong high, ulong low, ref X87Context context) =>
-        Round(sign, exponent, high, low, DroppedBits(context.Control), ref context);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Float80 Round(uint sign, int exponent, ulong high, ulong low, ref X87Context context)
+    {
+        if ((context.Control & 0xF00) != 0x300 || (uint)(exponent - 1) >= Float80.ExponentMask - 2)
+        {
+            return Round(sign, exponent, high, low, DroppedBits(context.Control), ref context);
+        }
+        // The usual case: 64 bits, nearest even, and neither overflow nor underflow, whatever the rounding does.
+        if (low != 0)
+        {
+            context.Raised |= X87Status.Precision;
+            if (low > Half || (low == Half && (high & 1) != 0))
+            {
+                context.Raised |= X87Status.C1;
+                if (++high == 0)
+                {
+                    high = Half;
+                    exponent++;
+                }
+            }
+        }
+        return new Float80(sign, exponent, high);
+    }
 
     /// <summary>Rounds to 64 bits, whatever the precision control says.</summary>
     public static Float80 RoundFull(uint sign, int exponent, ulong high, ulong low, ref X87Context context) =>

@@ -8,6 +8,18 @@ internal static class X87Functions
     {
         switch (number)
         {
+            case 0x0:
+                X87Transcendentals.Exponential(ref state);
+                break;
+            case 0x1 or 0x9:
+                X87Transcendentals.Logarithm(ref state, plusOne: number == 9);
+                break;
+            case 0x2:
+                X87Transcendentals.Tangent(ref state);
+                break;
+            case 0x3:
+                X87Transcendentals.ArcTangent(ref state);
+                break;
             case 0x4:
                 Extract(ref state);
                 break;
@@ -20,11 +32,17 @@ internal static class X87Functions
             case 0xA:
                 X87Arithmetic.SquareRootOfTop(ref state);
                 break;
+            case 0xB:
+                X87Transcendentals.SineAndCosine(ref state);
+                break;
             case 0xC:
                 RoundToInteger(ref state);
                 break;
             case 0xD:
                 Scale(ref state);
+                break;
+            case 0xE or 0xF:
+                X87Transcendentals.SineOrCosine(ref state, cosine: number == 0xF);
                 break;
         }
     }

@@ -36,7 +36,14 @@ internal enum X87MemoryUse
 
 /// <summary>A memory form: its use of memory and, for <see cref="X87MemoryUse.Load"/> and <see cref="X87MemoryUse.Store"/>, the operand's
 /// bytes.</summary>
-internal readonly record struct X87MemoryForm(X87MemoryUse Use, int Length);
+internal readonly record struct X87MemoryForm(X87MemoryUse Use, int Length)
+{
+    /// <summary>A control instruction: it leaves the last instruction and data pointers and the last opcode (Intel SDM vol. 1, 8.1.8).</summary>
+    public bool IsControl => Use >= X87MemoryUse.LoadControl;
+
+    /// <summary>It does not look at <see cref="X87State.HasPendingException"/> first (Intel SDM vol. 1, 8.3.11).</summary>
+    public bool IsNonWaiting => Use is X87MemoryUse.StoreControl or X87MemoryUse.StoreStatus or X87MemoryUse.StoreEnvironment or X87MemoryUse.Save;
+}
 
 /// <summary>The instructions D8 to DF with a memory operand, by opcode and reg field (Intel SDM vol. 2, tables ).</summary>
 internal static class X87MemoryForms

@@ -21,8 +21,10 @@ internal enum X87RegisterEffect
 internal static class X87RegisterForms
 {
     /// <summary>Whether an instruction does not wait: it does not look at <see cref="X87State.HasPendingException"/> first
-    /// (FNCLEX, FNINIT, FNSTSW AX and the no-operations of the 8087 and 287).</summary>
-    public static bool IsNonWaiting(uint opcode, uint modrm) => (opcode == 0xDB && modrm is >= 0xE0 and <= 0xE4) || (opcode == 0xDF && modrm == 0xE0);
+    /// (FNCLEX, FNINIT, FNSTSW AX and the no-operations of the 8087 and 287). These are also the control
+    /// instructions, which leave the last instruction pointer and opcode.</summary>
+    public static bool IsNonWaiting(uint opcode, uint modrm) =>
+        (opcode == 0xDB && modrm is >= 0xE0 and <= 0xE4) || (opcode == 0xDF && modrm == 0xE0);
 
     /// <summary>Executes one instruction.</summary>
     /// <param name="state">The FPU.</param>

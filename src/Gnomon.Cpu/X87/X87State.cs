@@ -87,9 +87,11 @@ internal struct X87State
     }
 
     /// <summary>ST(<paramref name="index"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Float80 Get(int index) => Registers[(Top + index) & 7];
 
     /// <summary>Puts a number into ST(<paramref name="index"/>), which is then not empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Set(int index, Float80 value)
     {
         int physical = (Top + index) & 7;
@@ -98,6 +100,7 @@ internal struct X87State
     }
 
     /// <summary>Whether ST(<paramref name="index"/>) is empty.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool IsEmpty(int index) => ((Occupied >> ((Top + index) & 7)) & 1) == 0;
 
     /// <summary>Marks ST(<paramref name="index"/>) empty.</summary>
@@ -111,6 +114,7 @@ internal struct X87State
     }
 
     /// <summary>Pushes a number; the caller has seen that ST(7) is empty, or overwrites it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Push(Float80 value)
     {
         Rotate(-1);
@@ -118,6 +122,7 @@ internal struct X87State
     }
 
     /// <summary>Marks ST(0) empty and increments TOP.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Pop()
     {
         Free(0);
@@ -125,6 +130,7 @@ internal struct X87State
     }
 
     /// <summary>Sets status bits and with them the error summary. C1 is what <paramref name="raised"/> says, the flags are sticky.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Raise(uint raised)
     {
         uint status = (Status & ~X87Status.C1) | raised;
