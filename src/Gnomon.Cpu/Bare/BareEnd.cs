@@ -24,4 +24,5 @@ public enum BareEnd
 /// <param name="IsCompleted">Whether the instruction was completed.</param>
 /// <param name="Vector">The exception or software interrupt that was delivered, or null.</param>
 /// <param name="Code">Its error code, where the vector has one.</param>
-public readonly record struct BareStep(BareEnd End, bool IsCompleted, byte? Vector, uint Code);
+/// <param name="IsTrap">Whether the instruction that raised it was completed before, in a step of its own.</param>
+public readonly record struct BareStep(BareEnd End, bool IsCompleted, byte? Vector, uint Code, bool IsTrap);

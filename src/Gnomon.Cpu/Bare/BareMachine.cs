@@ -67,6 +67,7 @@ public sealed unsafe class BareMachine : IDisposable
     {
         ulong before = Processor.Instructions;
         long events = Processor.LastEvent.Count;
+        bool isTrap = Processor.State->Pending == Pending.Exception;
         BareEnd why;
         do
         {
@@ -77,8 +78,10 @@ public sealed unsafe class BareMachine : IDisposable
         }
         while (Processor.Instructions == before);
 
-        bool isEvent = Processor.LastEvent.Count != events;
-        return new BareStep(why, Processor.Instructions != before && !isEvent, isEvent ? Processor.LastEvent.Vector : null, isEvent ? Processor.LastEvent.Code : 0);
+        (long count, byte vector, uint code) = Processor.LastEvent;
+        return count == events
+            ? new BareStep(why, Processor.Instructions != before, null, 0, false)
+            : new BareStep(why, false, vector, code, isTrap);
     }
 
     /// <summary>Reads bytes at a linear address as the processor would, without setting A or filling a TLB.</summary>
