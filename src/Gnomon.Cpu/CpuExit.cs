@@ -70,7 +70,8 @@ public readonly record struct CpuExit
     /// <summary>The linear address.</summary>
     public uint Address { get; init; }
 
-    /// <summary>The error code of a page fault.</summary>
+    /// <summary>The error code of a page fault. Of an instruction, its opcode: 0FA2 (CPUID), 0F32 (RDMSR), 0F30 (WRMSR). Of a control
+    /// register's write, the bits that are written (CLTS, LMSW and task switches write only some).</summary>
     public uint Code { get; init; }
 
     /// <summary>The physical address.</summary>

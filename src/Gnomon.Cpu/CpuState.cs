@@ -135,6 +135,9 @@ internal unsafe struct CpuState
     /// <summary>Whether an NMI is being handled: another waits for IRET.</summary>
     public byte NmiBlocked;
 
+    /// <summary>The length of the instruction that was finished last outside the blocks' flow: of INT n, when it is to be delivered.</summary>
+    public byte FinishedLength;
+
     /// <summary>Added to the clock to give the time-stamp counter.</summary>
     public ulong TscOffset;
 

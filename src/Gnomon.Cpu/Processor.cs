@@ -26,6 +26,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     private bool _disposed;
     private ulong _before;
     private int _given;
+    private int _aside;
 
     /// <summary>Makes a processor in the state after reset.</summary>
     /// <param name="memory">The physical address space.</param>
@@ -60,7 +61,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     public IInterruptSource? InterruptSource { get; set; }
 
     /// <summary>Instructions completed since the processor was made; while a block runs, all of it. A delivered event counts as one. REP counts once for each time that it is begun or taken up again.</summary>
-    public ulong Instructions => _before + (ulong)(_given - _state->Budget);
+    public ulong Instructions => _before + (ulong)(_given - _state->Budget - _aside);
 
     /// <summary>Walks of page tables done.</summary>
     public long Walks => Linear.Walks;
@@ -477,7 +478,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     private void Step()
     {
         CpuState* c = _state;
-        int others = c->Budget - 1;
+        _aside = c->Budget - 1;
         c->Budget = 1;
         StepState step = Boundary.BeginStep(this);
         if (c->Pending == Pending.None)
@@ -490,7 +491,8 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         }
 
         bool done = c->Budget == 0;
-        c->Budget += others;
+        c->Budget += _aside;
+        _aside = 0;
         Boundary.EndStep(this, step, done);
     }
 }

@@ -12,16 +12,16 @@ namespace Gnomon.Paging;
 public readonly record struct HardwareTranslation(Pfn Frame, bool Writable, bool User, bool Executable, bool Dirty);
 
 /// <summary>
-/// The walk that a processor does: over tables in host frames, whatever they are, with accessed and dirty bits set by interlocked
-/// operations (Intel SDM vol. 3, 4.3, 4.4, 4.8). It takes no lock: an entry is read whole, and one that changed meanwhile is read again.
+/// The walk that a processor does: over tables in physical memory, whatever they are, with every level's rights, reserved bits, large
+/// pages, no-execute, and accessed and dirty bits set by interlocked operations (Intel SDM vol. 3, 4.3, 4.4, 4.7, 4.8). It takes no lock:
+/// an entry is read whole, and one that changed meanwhile is read again.
 /// </summary>
 /// <typeparam name="TFormat">The format of the tables.</typeparam>
-// SAFETY: the caller's root and every entry reached from it name frames of the same memory (that is the keeper's invariant);
-// indices are below the size of a table.
+// SAFETY: a table's entry is where ITableMemory says it is, which answers for the whole aligned entry; indices are below a table's length.
 public static unsafe class HardwareWalk<TFormat>
     where TFormat : struct, IPagingFormat
 {
-    /// <summary>Translates one access.</summary>
+    /// <summary>Translates one access over tables in host frames.</summary>
     /// <param name="memory">Where the tables lie.</param>
     /// <param name="root">The frame of the top-level table; it starts at the frame's first byte.</param>
     /// <param name="address">The linear address.</param>
@@ -39,74 +39,133 @@ public static unsafe class HardwareWalk<TFormat>
         out HardwareTranslation translation,
         out PageFaultCode fault)
     {
+        HostTables tables = new(memory);
+        WalkResult result = default;
+        bool allowed = Walk(ref tables, (ulong)root.Value << PageSize.Shift, TFormat.Levels, address.Value, access, controls, ref result) == WalkStatus.Ok;
+        translation = allowed
+            ? new HardwareTranslation(new Pfn((uint)(result.Physical >> PageSize.Shift)), result.Writable, result.User, result.Executable, result.Dirty)
+            : default;
+        fault = allowed ? access.Code : result.Code;
+        return allowed;
+    }
+
+    /// <summary>Translates one access over tables in any memory.</summary>
+    /// <typeparam name="TTables">The memory.</typeparam>
+    /// <param name="tables">Where the tables lie.</param>
+    /// <param name="root">The physical address of the first table walked.</param>
+    /// <param name="level">Its level: the format's top one; in PAE 2, where the top entries are registers.</param>
+    /// <param name="address">The linear address.</param>
+    /// <param name="access">What the access wants.</param>
+    /// <param name="controls">What the control registers say.</param>
+    /// <param name="result">What was found. Fields that the status does not speak of are left alone.</param>
+    [SkipLocalsInit]
+    public static WalkStatus Walk<TTables>(
+        ref TTables tables, ulong root, int level, uint address, PageAccess access, PagingControls controls, ref WalkResult result)
+        where TTables : struct, ITableMemory, allows ref struct
+    {
     again:
-        translation = default;
-        fault = access.Code;
+        PageFaultCode fault = access.Code;
         if (!TFormat.HasNoExecute(controls))
         {
             fault &= ~PageFaultCode.Fetch;
         }
 
         bool writable = true, user = true, executable = true;
-        uint table = root.Value;
-        for (int level = TFormat.Levels; ; level--)
+        ulong table = root;
+        for (int at = level; ; at--)
         {
-            // SAFETY: the caller's root and every entry reached from it name frames of this memory (that is the keeper's
-            // invariant); the index is below the table's size.
-            byte* place = memory.Address(new Pfn(table)) + (Paging<TFormat>.IndexOf(address.Value, level) * TFormat.EntrySize);
-            ulong entry = Entry<TFormat>.Read(place);
+            ulong placeAddress = table + (ulong)(Paging<TFormat>.IndexOf(address, at) * TFormat.EntrySize);
+            if (!tables.TryFind(placeAddress, write: false, out byte* place, out PageFaultCode refusal))
+            {
+                return Refuse(ref result, placeAddress, refusal, write: false);
+            }
+
+            ulong entry = place == null ? 0 : Entry<TFormat>.Read(place);
             if ((entry & PageEntry.Present) == 0)
             {
-                return false;
+                result.Code = fault;
+                return WalkStatus.Fault;
             }
 
-            if ((entry & TFormat.ReservedBits(entry, level, controls)) != 0)
+            if ((entry & TFormat.ReservedBits(entry, at, controls)) != 0)
             {
-                fault |= PageFaultCode.Present | PageFaultCode.Reserved;
-                return false;
+                result.Code = fault | PageFaultCode.Present | PageFaultCode.Reserved;
+                return WalkStatus.Fault;
             }
 
-            bool large = TFormat.IsLarge(entry, level, controls);
-            if (TFormat.HasRights(level))
+            bool large = TFormat.IsLarge(entry, at, controls);
+            if (TFormat.HasRights(at))
             {
                 writable &= (entry & PageEntry.Writable) != 0;
                 user &= (entry & PageEntry.User) != 0;
             }
 
             executable &= !TFormat.HasNoExecute(controls) || (entry & PageEntry.NoExecute) == 0;
-            if (level > 1 && !large)
+            bool leaf = at == 1 || large;
+            if (leaf)
             {
-                if (TFormat.HasRights(level) && (entry & PageEntry.Accessed) == 0
-                    && !Entry<TFormat>.Replace(place, entry, entry | PageEntry.Accessed))
+                bool mayWrite = writable || (!access.IsUser && (controls & PagingControls.WriteProtect) == 0);
+                if ((access.IsWrite && !mayWrite) || (access.IsUser && !user) || (access.IsFetch && !executable))
+                {
+                    result.Code = fault | PageFaultCode.Present;
+                    return WalkStatus.Fault;
+                }
+            }
+
+            ulong used = !TFormat.HasRights(at) ? entry : entry | PageEntry.Accessed | (leaf && access.IsWrite ? PageEntry.Dirty : 0);
+            if (used != entry)
+            {
+                if (!tables.TryFind(placeAddress, write: true, out place, out refusal))
+                {
+                    return Refuse(ref result, placeAddress, refusal, write: true);
+                }
+
+                if (place != null && !Entry<TFormat>.Replace(place, entry, used))
                 {
                     goto again;
                 }
+            }
 
-                table = (uint)((entry & TFormat.AddressMask) >> PageSize.Shift);
+            ulong physical = entry & TFormat.AddressMask;
+            if (!leaf)
+            {
+                table = physical;
                 continue;
             }
 
-            bool mayWrite = writable || (!access.IsUser && (controls & PagingControls.WriteProtect) == 0);
-            if ((access.IsWrite && !mayWrite) || (access.IsUser && !user) || (access.IsFetch && !executable))
-            {
-                fault |= PageFaultCode.Present;
-                return false;
-            }
-
-            ulong used = entry | PageEntry.Accessed | (access.IsWrite ? PageEntry.Dirty : 0);
-            if (used != entry && !Entry<TFormat>.Replace(place, entry, used))
-            {
-                goto again;
-            }
-
-            uint frame = (uint)((entry & TFormat.AddressMask) >> PageSize.Shift);
             if (large)
             {
-                uint inside = (uint)((Paging<TFormat>.ReachOf(1) - 1) >> PageSize.Shift);
-                frame = (frame & ~inside) | ((address.Value >> PageSize.Shift) & inside);
+                ulong inside = Paging<TFormat>.ReachOf(1) - 1;
+                physical = (physical & ~inside) | (address & inside & ~(ulong)PageSize.OffsetMask);
             }
 
-            translation = new HardwareTranslation(new Pfn(frame), writable, user, executable, (used & PageEntry.Dirty) != 0);
+            result.Physical = physical;
+            result.Writable = writable;
+            result.User = user;
+            result.Executable = executable;
+            result.Large = large;
+            result.Dirty = (used & PageEntry.Dirty) != 0;
+            result.Global = (entry & PageEntry.Global) != 0;
+            return WalkStatus.Ok;
+        }
+    }
+
+    private static WalkStatus Refuse(ref WalkResult result, ulong physical, PageFaultCode refusal, bool write)
+    {
+        result.Physical = physical;
+        result.Code = refusal;
+        result.RefusedWrite = write;
+        return WalkStatus.Refused;
+    }
+
+    // Tables that the host itself keeps: every address in them is one of its frames.
+    private readonly struct HostTables(HostMemory memory) : ITableMemory
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool TryFind(ulong address, bool write, out byte* place, out PageFaultCode refusal)
+        {
+            place = memory.Address(new Pfn((uint)(address >> PageSize.Shift))) + (address & PageSize.OffsetMask);
+            refusal = default;
             return true;
         }
     }

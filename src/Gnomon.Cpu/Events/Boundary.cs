@@ -130,7 +130,7 @@ internal static unsafe class Boundary
         processor.Linear.Redirection = null;
 
         // MOV SS and POP SS hold debug traps back until the instruction behind them is done.
-        if (c->Shadow == ShadowKind.MoveStack || c->Pending != Pending.None)
+        if (c->Shadow == ShadowKind.MoveStack || c->Pending != Pending.None || processor.InFlight.IsActive)
         {
             return;
         }
@@ -185,4 +185,11 @@ internal static class DebugStatus
 
     /// <summary>BT: a task switch into a task with the T bit.</summary>
     public const uint TaskSwitch = 1 << 15;
+}
+
+/// <summary>The bits of DR7 above the enables.</summary>
+internal static class DebugControl
+{
+    /// <summary>GD: a use of a debug register raises #DB.</summary>
+    public const uint GeneralDetect = 1 << 13;
 }

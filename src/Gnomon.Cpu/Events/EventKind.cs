@@ -18,4 +18,7 @@ public enum EventKind : byte
 
     /// <summary>An external interrupt or NMI: errors on the way have the EXT bit.</summary>
     External,
+
+    /// <summary>No event: the rest of a task switch that JMP, CALL or IRET has begun.</summary>
+    TaskSwitch,
 }

@@ -45,6 +45,7 @@ internal sealed unsafe class BlockBuilder
             int left = available - (int)at;
             _reader.Set(start + at, Math.Min(left, MaxLength));
             Op* op = Block.Head(block) + count;
+            _builder.Bytes = start + at;
             if (!TryDecode(decoder, op, at, left >= MaxLength))
             {
                 break;
@@ -79,6 +80,7 @@ internal sealed unsafe class BlockBuilder
         Decoder decoder = Begin(block, start, mode);
         _reader.Set(bytes, MaxLength);
         Op* op = Block.Head(block);
+        _builder.Bytes = bytes;
         TryDecode(decoder, op, 0, whole: true);
         block->SecondPage = second;
         return End(block, 1, op->Length);

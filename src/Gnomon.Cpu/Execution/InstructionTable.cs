@@ -18,6 +18,26 @@ internal sealed unsafe class InstructionTable
         Moves.Register(this);
         Branches.Register(this);
         Stack.Register(this);
+        FloatingPoint.Register(this);
+        Strings.Register(this);
+        StringCompares.Register(this);
+        PortIo.Register(this);
+        PortStrings.Register(this);
+        StackFrames.Register(this);
+        FlagTransfers.Register(this);
+        Bounds.Register(this);
+        SoftwareInterrupts.Register(this);
+        CpuIdentity.Register(this);
+        ModelSpecific.Register(this);
+        SegmentLoads.Register(this);
+        SegmentChecks.Register(this);
+        SystemTables.Register(this);
+        FarTransfers.Register(this);
+        FarReturns.Register(this);
+        InterruptReturns.Register(this);
+        ControlMoves.Register(this);
+        DebugMoves.Register(this);
+        Control.Register(this);
     }
 
     /// <summary>The table. It never changes.</summary>

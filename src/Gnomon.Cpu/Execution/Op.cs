@@ -141,6 +141,7 @@ internal static unsafe class Ops
     public static Op* Finish(CpuState* c, Op* o)
     {
         c->Eip += o->EipOffset + (uint)o->Length;
+        c->FinishedLength = o->Length;
         c->Budget += o->Remaining - 1;
         return null;
     }

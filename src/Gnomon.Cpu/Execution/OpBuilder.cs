@@ -10,6 +10,9 @@ internal unsafe struct OpBuilder
     /// <summary>The instruction. Its IP is the distance from the block's start, so that a near branch's target is one too.</summary>
     public Instruction Instruction;
 
+    /// <summary>The instruction's first byte, prefixes included.</summary>
+    public byte* Bytes;
+
     /// <summary>The op to fill in; cleared, but for what every op has.</summary>
     public Op* Op;
 
@@ -66,6 +69,18 @@ internal unsafe struct OpBuilder
     {
         Op->Run = handler;
         EndsBlock = true;
+    }
+
+    /// <summary>The first byte that is no prefix.</summary>
+    public readonly byte* Opcode()
+    {
+        byte* at = Bytes;
+        while (*at is 0x26 or 0x2E or 0x36 or 0x3E or (>= 0x64 and <= 0x67) or 0xF0 or 0xF2 or 0xF3)
+        {
+            at++;
+        }
+
+        return at;
     }
 
     /// <summary>Whether the memory operand has 16-bit addressing.</summary>

@@ -33,6 +33,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     private readonly BlockCache _blocks;
     private readonly byte* _staging;
     private readonly byte* _openBus;
+    private PhysicalTables _tables;
     private WalkResult _walk;
     private Place _first;
     private Place _second;
@@ -45,6 +46,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     {
         _state = state;
         _physical = physical;
+        _tables = new PhysicalTables(physical);
         _blocks = blocks;
         _staging = (byte*)NativeMemory.AllocZeroed(LongestAccess + 64);
         _openBus = (byte*)NativeMemory.AlignedAlloc(PageSize.Bytes, PageSize.Bytes);
@@ -281,7 +283,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         WalkStatus status;
         if ((_state->Cr4 & Cr4.PhysicalAddressExtension) == 0)
         {
-            status = PageWalker<TwoLevel>.Walk(_physical, _state->Cr3 & 0xFFFF_F000, 2, address, access, controls, ref _walk);
+            status = HardwareWalk<TwoLevel>.Walk(ref _tables, _state->Cr3 & 0xFFFF_F000, 2, address, access, controls, ref _walk);
         }
         else
         {
@@ -294,7 +296,7 @@ internal sealed unsafe class LinearMemory : IDisposable
             }
             else
             {
-                status = PageWalker<Pae>.Walk(_physical, pointer & Pae.AddressMask, 2, address, access, controls, ref _walk);
+                status = HardwareWalk<Pae>.Walk(ref _tables, pointer & Pae.AddressMask, 2, address, access, controls, ref _walk);
             }
         }
 
