@@ -201,7 +201,7 @@ public sealed class RunCommandTests
 
         Ended ended = GnomonProcess.Run("run", "--flat", Program(folder, a =>
         {
-            a.nop();
+            a.inc(eax);
             a.hlt();
         }), "--stats");
 
