@@ -84,6 +84,9 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>The event whose delivery was stopped by an exit: it is taken up again by the next run.</summary>
     internal PendingEvent InFlight { get; set; }
 
+    /// <summary>The exception or software interrupt whose delivery has begun last, and how many there were.</summary>
+    internal (long Count, byte Vector, uint Code) LastEvent { get; private set; }
+
     internal static Processor Of(CpuState* state) => (Processor)GCHandle.FromIntPtr(state->Owner).Target!;
 
     /// <summary>The state after a reset (Intel SDM vol. 3, table 9-1): real mode, CS F000 with base FFFF0000, EIP FFF0.</summary>
@@ -402,6 +405,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                 }
 
                 c->Budget--;
+                LastEvent = (LastEvent.Count + 1, c->FaultVector, c->FaultCode);
                 EventDelivery.DeliverPending(c);
                 continue;
             }
