@@ -187,7 +187,14 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     public void NotifyStore(nint host, int length) => _blocks.Stored((byte*)host, (uint)length);
 
     /// <summary>Treats a linear page as a device for the next instruction only; null ends it.</summary>
-    public void Redirect(Redirection? redirection) => Linear.Redirection = redirection;
+    public void Redirect(Redirection? redirection)
+    {
+        Linear.Redirection = redirection;
+        if (redirection is not null)
+        {
+            Linear.FlushPage(redirection.Page);
+        }
+    }
 
     /// <summary>Drops cached translations: all, or all but global ones.</summary>
     public void FlushTranslations(bool keepGlobal = false)
