@@ -53,6 +53,10 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Where pages go that the host takes back; null when it cannot take any.</summary>
     public IPageStore? Store { get; set; }
 
+    /// <summary>Told of each store that comes through <see cref="Write"/>, with the frame, the offset in it and the length: a processor that
+    /// has decoded code from the frame must hear of it. Null for nobody.</summary>
+    public Action<Pfn, int, int>? HostStored { get; set; }
+
     /// <summary>Pages that have a frame now.</summary>
     public int PagesBacked => _backing.PagesBacked;
 
@@ -264,6 +268,7 @@ public sealed unsafe class GuestMemory : IDisposable
 
             Span<byte> target = Host.Bytes(frame).Slice((int)address.PageOffset, length);
             StoreWhole(source[..length], target, address.PageOffset);
+            HostStored?.Invoke(frame, (int)address.PageOffset, length);
             if ((_pages[address.Page.Value].State & GuestPageState.Watched) != 0)
             {
                 _watcher?.Stored(address, length);

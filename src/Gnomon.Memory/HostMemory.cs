@@ -12,7 +12,7 @@ namespace Gnomon.Memory;
 /// (<see cref="AddReference"/>, <see cref="DropReference"/>); one that guests share is counted with interlocked operations
 /// (<see cref="AddSharedReference"/>, <see cref="DropSharedReference"/>).
 /// </remarks>
-// SAFETY: every pointer below points into one of the two regions, which live as long as this object; frame numbers come from
+// SAFETY: every pointer below points into one of the three regions, which live as long as this object; frame numbers come from
 // TryAllocate and are below FrameLimit, or are checked where a caller names one.
 public sealed unsafe class HostMemory : IDisposable
 {
@@ -21,8 +21,10 @@ public sealed unsafe class HostMemory : IDisposable
 
     private readonly NativeRegion _region;
     private readonly NativeRegion _countsRegion;
+    private readonly NativeRegion _generationsRegion;
     private readonly byte* _base;
     private readonly FrameCounts* _counts;
+    private readonly uint* _generations;
     private readonly uint[] _free;
     private readonly Lock _gate = new();
     private int _freeCount;
@@ -45,6 +47,8 @@ public sealed unsafe class HostMemory : IDisposable
         FrameLimit = (limitMiB << (20 - PageSize.Shift)) - 1;
         _region = NativeRegion.Reserve((nuint)limitMiB << 20);
         _countsRegion = NativeRegion.Reserve((nuint)(FrameLimit + 1) * (nuint)sizeof(FrameCounts));
+        _generationsRegion = NativeRegion.Reserve((nuint)(FrameLimit + 1) * sizeof(uint));
+        _generations = (uint*)_generationsRegion.Address;
         _base = (byte*)_region.Address;
         _counts = (FrameCounts*)_countsRegion.Address;
         _free = new uint[FrameLimit];
@@ -131,6 +135,11 @@ public sealed unsafe class HostMemory : IDisposable
     // SAFETY: the region is reserved for the life of this object and the frame number is checked against its length.
     public Span<byte> Bytes(Pfn frame) => new(Address(Checked(frame)), PageSize.Bytes);
 
+    /// <summary>A number that changes each time the frame is freed: who keeps something derived from its bytes, such as decoded code, sees
+    /// that it holds other bytes now. The frame must be below <see cref="FrameLimit"/>: not checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public uint GenerationOf(Pfn frame) => _generations[frame.Value];
+
     /// <summary>How many references a frame has; zero when it is free.</summary>
     public int References(Pfn frame) => Volatile.Read(ref _counts[Checked(frame).Value].References);
 
@@ -204,6 +213,7 @@ public sealed unsafe class HostMemory : IDisposable
 
         lock (_gate)
         {
+            _generations[frame.Value]++;
             _free[_freeCount++] = frame.Value;
             _inUse--;
             ReturnRegionIfUnused();
@@ -217,6 +227,7 @@ public sealed unsafe class HostMemory : IDisposable
         {
             _region.Dispose();
             _countsRegion.Dispose();
+            _generationsRegion.Dispose();
         }
     }
 

@@ -16,6 +16,6 @@ public sealed unsafe class HostFrames : PhysicalMemory
 
     /// <inheritdoc/>
     public override PhysicalPage Find(ulong page, bool write) => page - 1 < (ulong)_host.FrameLimit
-        ? PhysicalPage.Memory(_host.Address(new Pfn((uint)page)))
+        ? PhysicalPage.Memory(_host.Address(new Pfn((uint)page)), _host.GenerationOf(new Pfn((uint)page)))
         : PhysicalPage.Device;
 }
