@@ -65,10 +65,14 @@ internal sealed class Undefined
     // Where Intel's manual says more than AMD's processors do.
     private void FindWhatStays(in InstructionCase c, in Instruction instruction, in CaseResult expected, bool completed)
     {
-        // "The EFLAGS value is restored to the state prior to the execution of the instruction" (REP); AMD shows the last comparison's.
+        // "The EFLAGS value is restored to the state prior to the execution of the instruction" (REP); AMD shows the last comparison's. A
+        // tested processor may take a long repetition in portions, as if interrupted between them: then that is the last portion's start.
+        const uint Short = 1024;
         bool repeats = instruction.HasRepPrefix || instruction.HasRepnePrefix;
-        FlagsStay = !completed && repeats && instruction.Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd
+        bool restored = !completed && repeats && instruction.Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd
             or Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd;
+        Flags |= restored ? AllStatus : 0;
+        FlagsStay = restored && ((c.Context.Ecx - expected.Context.Ecx) & 0xFFFF) < Short;
 
         // An unmasked invalid operation leaves the result of a comparison as it was (FCOM, FCOMI); AMD shows "unordered".
         const int Invalid = 1;
@@ -81,6 +85,13 @@ internal sealed class Undefined
         FlagsStay |= forbidden && comparesToFlags;
         FpuStatus |= CodesStay ? ConditionCodes : (ushort)0;
         Flags |= FlagsStay ? AllStatus : 0;
+
+        // What POPA has read before it faults AMD keeps; a restart reads it again.
+        const int Esp = 4;
+        for (int register = 0; register < 8 && !completed && instruction.Mnemonic is Mnemonic.Popa or Mnemonic.Popad; register++)
+        {
+            _registers[register] = register == Esp ? 0 : 0xFFFF_FFFF;
+        }
     }
 
     private void FindShifts(in InstructionCase c, in Instruction instruction)

@@ -17,8 +17,13 @@ internal static class HostHabits
         // AMD does not fetch a ModRM byte; at the end of a page that is another fault.
         Mnemonic.Ud0 or Mnemonic.Ud1 => (c.Context.Eip % AddressMap.PageBytes) + (uint)instruction.Length > AddressMap.PageBytes,
 
-        // Whether an operand that needs no change must be writable is said of segments, not of pages.
-        Mnemonic.Arpl when instruction.Op0Kind == OpKind.Memory => MeetsReadOnly(Addresses.Linear(c, instruction)),
+        // AMD looks whether it may write only when it does. An operand that needs no change must be in a writable segment (ARPL); of pages
+        // nothing is said.
+        Mnemonic.Arpl when instruction.Op0Kind == OpKind.Memory =>
+            MeetsReadOnly(Addresses.Linear(c, instruction)) || !IsWritable(SelectorOf(c, instruction.MemorySegment)),
+
+        // AMD reads the operand before it refuses the prefix.
+        Mnemonic.Verw => instruction.HasLockPrefix,
 
         // Reserved bits of MXCSR are a fault only where there is SSE.
         Mnemonic.Fxrstor => CaseMemory.TryRead(c, Addresses.Linear(c, instruction) + 24, 4, out ulong control) && (control & 0xFFFF_0000) != 0,
@@ -41,6 +46,24 @@ internal static class HostHabits
         static bool IsReadOnly(uint at) => at - AddressMap.LowData - AddressMap.WritableBytes < AddressMap.PageBytes
             || at - AddressMap.HighData - AddressMap.WritableBytes < AddressMap.PageBytes;
     }
+
+    private static bool IsWritable(uint selector)
+    {
+        const uint Code = 8, Writable = 2;
+        return (selector & 4) == 0
+            ? selector != AddressMap.FlatCode
+            : ((uint)(LocalDescriptors.All[(int)(selector >> 3)].Raw >> 40) & (Code | Writable)) == Writable;
+    }
+
+    private static uint SelectorOf(in InstructionCase c, Register segment) => segment switch
+    {
+        Register.CS => c.Context.Cs,
+        Register.SS => c.Context.Ss,
+        Register.DS => c.Context.Ds,
+        Register.ES => c.Context.Es,
+        Register.FS => c.Context.Fs,
+        _ => c.Context.Gs,
+    };
 
     private static bool IsBelowMinusOne(ReadOnlySpan<byte> register)
     {
