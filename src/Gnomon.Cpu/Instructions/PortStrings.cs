@@ -37,10 +37,11 @@ internal static unsafe class PortStrings
         where TSize : struct, IOperandSize =>
         PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Once<TOperation, TSize>(c, o) : Ops.Leave(c, o);
 
+    // Processors refuse the port even when there is nothing to repeat.
     private static Op* Repeat<TOperation, TSize>(CpuState* c, Op* o)
         where TOperation : struct, IStringOperation
         where TSize : struct, IOperandSize =>
-        StringLoop.IsEmpty(c, o) || PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Repeat<TOperation, TSize>(c, o) : Ops.Leave(c, o);
+        PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Repeat<TOperation, TSize>(c, o) : Ops.Leave(c, o);
 }
 
 // SAFETY (both): the state and the op are those of a live Processor; nothing comes between a prepared access and its end.

@@ -92,9 +92,6 @@ internal static unsafe class StringLoop
         return (b.Op->Flags & (OpFlags.Repeat | OpFlags.RepeatNotEqual)) != 0;
     }
 
-    /// <summary>Whether a repetition has nothing to do.</summary>
-    public static bool IsEmpty(CpuState* c, Op* o) => (c->Registers[Ecx] & MaskOf(o)) == 0;
-
     /// <summary>The handler of one element.</summary>
     public static Op* Once<TOperation, TSize>(CpuState* c, Op* o)
         where TOperation : struct, IStringOperation
