@@ -9,11 +9,20 @@ internal static class ExitStatus
     /// <summary>The auditor found a broken invariant.</summary>
     public const int Broken = 1;
 
-    /// <summary>The command line or a trace is wrong; nothing was run.</summary>
+    /// <summary>The command line or an input file is wrong; nothing was run.</summary>
     public const int BadInput = 2;
 
     /// <summary>A file cannot be read or written, or the host has no memory left.</summary>
     public const int InputOutput = 3;
+
+    /// <summary>A program that was run ended in a triple fault.</summary>
+    public const int TripleFault = 4;
+
+    /// <summary>A program that was run has spent its instructions.</summary>
+    public const int BudgetSpent = 5;
+
+    /// <summary>A program that was run waits for what can never come.</summary>
+    public const int Stuck = 6;
 
     /// <summary>An error of Gnomon itself.</summary>
     public const int OwnError = 70;

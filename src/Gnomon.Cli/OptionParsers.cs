@@ -13,11 +13,19 @@ internal static class OptionParsers
     {
         Description = description,
         HelpName = help,
-        CustomParser = result => Parse(result, least, most) ?? 0,
+        CustomParser = result => (int)(Parse(result, least, most) ?? 0),
     };
 
     /// <summary>A number in a range, or nothing.</summary>
     public static Option<int?> OptionalNumber(string name, string help, string description, int least, int most) => new(name)
+    {
+        Description = description,
+        HelpName = help,
+        CustomParser = result => (int?)Parse(result, least, most),
+    };
+
+    /// <summary>A number of 64 bits in a range, or nothing.</summary>
+    public static Option<long?> OptionalLong(string name, string help, string description, long least, long most) => new(name)
     {
         Description = description,
         HelpName = help,
@@ -110,15 +118,15 @@ internal static class OptionParsers
     private static string Words(string name) =>
         string.Concat(name.Select((c, i) => char.IsUpper(c) ? $"{(i > 0 ? "-" : "")}{char.ToLowerInvariant(c)}" : $"{c}"));
 
-    private static int? Parse(ArgumentResult result, int least, int most)
+    private static long? Parse(ArgumentResult result, long least, long most)
     {
         string word = result.Tokens[0].Value;
         if (TraceNumber.TryParse(word, out ulong value) && value >= (ulong)least && value <= (ulong)most)
         {
-            return (int)value;
+            return (long)value;
         }
 
-        string range = most == int.MaxValue ? $"of at least {least}" : $"from {least} to {most}";
+        string range = most is int.MaxValue or long.MaxValue ? $"of at least {least}" : $"from {least} to {most}";
         result.AddError(string.Create(CultureInfo.InvariantCulture, $"'{word}' will not do; a number {range} is needed"));
         return null;
     }

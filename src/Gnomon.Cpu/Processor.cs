@@ -84,6 +84,9 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>The event whose delivery was stopped by an exit: it is taken up again by the next run.</summary>
     internal PendingEvent InFlight { get; set; }
 
+    /// <summary>The exception or software interrupt whose delivery has begun last, and how many there were.</summary>
+    internal (long Count, byte Vector, uint Code) LastEvent { get; private set; }
+
     internal static Processor Of(CpuState* state) => (Processor)GCHandle.FromIntPtr(state->Owner).Target!;
 
     /// <summary>The state after a reset (Intel SDM vol. 3, table 9-1): real mode, CS F000 with base FFFF0000, EIP FFF0.</summary>
@@ -184,7 +187,14 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     public void NotifyStore(nint host, int length) => _blocks.Stored((byte*)host, (uint)length);
 
     /// <summary>Treats a linear page as a device for the next instruction only; null ends it.</summary>
-    public void Redirect(Redirection? redirection) => Linear.Redirection = redirection;
+    public void Redirect(Redirection? redirection)
+    {
+        Linear.Redirection = redirection;
+        if (redirection is not null)
+        {
+            Linear.FlushPage(redirection.Page);
+        }
+    }
 
     /// <summary>Drops cached translations: all, or all but global ones.</summary>
     public void FlushTranslations(bool keepGlobal = false)
@@ -402,6 +412,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                 }
 
                 c->Budget--;
+                LastEvent = (LastEvent.Count + 1, c->FaultVector, c->FaultCode);
                 EventDelivery.DeliverPending(c);
                 continue;
             }

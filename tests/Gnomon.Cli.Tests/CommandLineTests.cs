@@ -24,6 +24,14 @@ public sealed class CommandLineTests
         "replay x --show 0x800000-0x400000",
         "replay x --show 0-0x100000001",
         "replay - -",
+        "run",
+        "run --flat",
+        "run --flat x --bios y",
+        "run --flat x --memory 0",
+        "run --flat x --memory 3073",
+        "run --flat x --max-instructions 0",
+        "run --flat x --max-instructions 0x10000000000000000",
+        "run kernel",
         "trace",
         "trace generate",
         "trace generate unknown",
@@ -32,6 +40,7 @@ public sealed class CommandLineTests
         "trace generate dense --seed -1",
         "bench",
         "bench paging --format long",
+        "bench cpu --filter nothing-like-it",
         "completion tcsh",
     ];
 
@@ -48,6 +57,8 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("--help", "replay", "Exit status:")]
     [InlineData("replay --help", "--audit-every", "Exit status:")]
+    [InlineData("run --help", "--trace-instructions", "Exit status:")]
+    [InlineData("bench cpu --help", "--check", "Exit status:")]
     [InlineData("trace --help", "generate", "Examples:")]
     [InlineData("trace generate --help", "--seed", "Exit status:")]
     [InlineData("trace list --help", "list", "Examples:")]
@@ -141,6 +152,9 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("gnomon ", "replay")]
+    [InlineData("gnomon ", "run")]
+    [InlineData("gnomon run --", "--bios")]
+    [InlineData("gnomon bench ", "cpu")]
     [InlineData("gnomon replay --", "--audit-every")]
     [InlineData("gnomon replay --coherence ", "watched")]
     [InlineData("gnomon trace generate ", "fork-exec")]

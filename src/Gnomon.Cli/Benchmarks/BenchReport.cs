@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Gnomon.Traces;
 
 namespace Gnomon.Cli.Benchmarks;
@@ -28,9 +27,9 @@ internal static class BenchReport
     {
         Anchor anchor = line.Benchmark.Anchor;
         string goal = anchor.Goal is double limit ? string.Create(CultureInfo.InvariantCulture, $"<={limit:0.##}x") : "";
-        string baseline = against ? $"{Number(line.Baseline),12}{Ratio(line.Ratio),8}" : "";
+        string baseline = against ? $"{BenchText.Number(line.Baseline),12}{BenchText.Ratio(line.Ratio),8}" : "";
         console.Output.WriteLine(
-            $"{line.Benchmark.Title.PadRight(TitleWidth)}{Number(line.Measured.Nanoseconds),12}{Bytes(line.Measured.AllocatedBytes),8}{Number(anchor.Of(line.Format)),12}{goal,8}{baseline}");
+            $"{line.Benchmark.Title.PadRight(TitleWidth)}{BenchText.Number(line.Measured.Nanoseconds),12}{BenchText.Bytes(line.Measured.AllocatedBytes),8}{BenchText.Number(anchor.Of(line.Format)),12}{goal,8}{baseline}");
         console.Output.Flush();
     }
 
@@ -44,51 +43,21 @@ internal static class BenchReport
     }
 
     /// <summary>Writes everything as JSON.</summary>
-    public static void WriteJson(TextWriter output, IReadOnlyList<BenchLine> lines)
-    {
-        using MemoryStream bytes = new();
-        using (Utf8JsonWriter json = new(bytes, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+    public static void WriteJson(TextWriter output, IReadOnlyList<BenchLine> lines) => BenchText.WriteJson(
+        output,
+        "anchors",
+        PagingBenchmarks.AnchorSource,
+        lines,
+        (json, line) =>
         {
-            json.WriteStartObject();
-            json.WriteString("anchors", PagingBenchmarks.AnchorSource);
-            json.WriteNumber("processors", Environment.ProcessorCount);
-            json.WriteString("runtime", Environment.Version.ToString());
-            json.WriteStartArray("results");
-            foreach (BenchLine line in lines)
-            {
-                json.WriteStartObject();
-                json.WriteString("operation", line.Benchmark.Name);
-                json.WriteString("title", line.Benchmark.Title);
-                json.WriteString("format", FormatShape.Of(line.Format).Name);
-                WriteNumber(json, "nanoseconds", line.Measured.Nanoseconds);
-                WriteNumber(json, "allocatedBytes", line.Measured.AllocatedBytes);
-                WriteNumber(json, "original", line.Benchmark.Anchor.Of(line.Format));
-                WriteNumber(json, "goal", line.Benchmark.Anchor.Goal);
-                WriteNumber(json, "baseline", line.Baseline);
-                WriteNumber(json, "ratio", line.Ratio);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }
-
-        output.WriteLine(System.Text.Encoding.UTF8.GetString(bytes.ToArray()));
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, string name, double? value)
-    {
-        if (value is double number)
-        {
-            json.WriteNumber(name, Math.Round(number, 3));
-        }
-    }
-
-    private static string Number(double? value) => value is double number
-        ? number.ToString(number < 100 ? "0.0" : "0", CultureInfo.InvariantCulture)
-        : "";
-
-    private static string Ratio(double? value) => value is double number ? number.ToString("0.00", CultureInfo.InvariantCulture) : "";
-
-    private static string Bytes(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
+            json.WriteString("operation", line.Benchmark.Name);
+            json.WriteString("title", line.Benchmark.Title);
+            json.WriteString("format", FormatShape.Of(line.Format).Name);
+            BenchText.WriteNumber(json, "nanoseconds", line.Measured.Nanoseconds);
+            BenchText.WriteNumber(json, "allocatedBytes", line.Measured.AllocatedBytes);
+            BenchText.WriteNumber(json, "original", line.Benchmark.Anchor.Of(line.Format));
+            BenchText.WriteNumber(json, "goal", line.Benchmark.Anchor.Goal);
+            BenchText.WriteNumber(json, "baseline", line.Baseline);
+            BenchText.WriteNumber(json, "ratio", line.Ratio);
+        });
 }

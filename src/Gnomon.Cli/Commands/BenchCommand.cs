@@ -7,6 +7,7 @@ internal static class BenchCommand
 {
     private const string Notes = """
         Examples:
+          gnomon bench cpu --quick
           gnomon bench paging --quick
           gnomon bench paging --json > results.json
         """;
@@ -14,6 +15,7 @@ internal static class BenchCommand
     /// <summary>Makes the command.</summary>
     public static Command Create(CliConsole console) => new NotedCommand("bench", "Measure.", Notes)
     {
+        CpuBenchCommand.Create(console),
         PagingBenchCommand.Create(console),
     };
 }

@@ -28,11 +28,13 @@ internal sealed class NotedHelp(HelpAction usual) : SynchronousCommandLineAction
 
     private const string RootNotes = """
         Examples:
+          gnomon run --flat hello.bin
           gnomon trace generate fork-exec --output fork.gtrace
           gnomon replay fork.gtrace --stats
           gnomon bench paging --quick
 
         Exit status:
-          0 done   1 an audit failed   2 bad command line or trace   3 files or memory   70 our own error   130 interrupted
+          0 done   1 an audit failed   2 bad command line or file   3 files or memory
+          4 triple fault   5 instructions spent   6 waits for ever   70 our own error   130 interrupted
         """;
 }

@@ -92,7 +92,7 @@ internal static unsafe class Boundary
             uint hits = DebugAddresses.FetchHits(c, c->CodeBase + c->Eip);
             if (hits != 0)
             {
-                c->Dr6 |= hits;
+                DebugStatus.Set(c, hits);
                 Ops.Raise(c, Vector.Debug, 0);
                 return step;
             }
@@ -139,7 +139,7 @@ internal static unsafe class Boundary
         c->DebugHits = 0;
         if (reasons != 0)
         {
-            c->Dr6 |= reasons;
+            DebugStatus.Set(c, reasons);
             Ops.RaiseTrap(c, Vector.Debug, EventKind.Trap);
         }
     }
@@ -175,8 +175,10 @@ internal static class ActivityState
 }
 
 /// <summary>The bits of DR6 above the four breakpoints.</summary>
-internal static class DebugStatus
+internal static unsafe class DebugStatus
 {
+    private const uint Conditions = 0xF;
+
     /// <summary>BD: a debug register was used while DR7.GD was set.</summary>
     public const uint Detected = 1 << 13;
 
@@ -185,6 +187,11 @@ internal static class DebugStatus
 
     /// <summary>BT: a task switch into a task with the T bit.</summary>
     public const uint TaskSwitch = 1 << 15;
+
+    /// <summary>Sets bits, with the breakpoint conditions of an earlier exception gone; the others stay until software clears them
+    /// (Intel SDM vol. 3, 17.2.3).</summary>
+    // SAFETY: the state is that of a live Processor.
+    public static void Set(CpuState* c, uint bits) => c->Dr6 = (c->Dr6 & ~Conditions) | bits;
 }
 
 /// <summary>The bits of DR7 above the enables.</summary>

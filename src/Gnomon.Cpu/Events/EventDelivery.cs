@@ -118,7 +118,7 @@ internal static unsafe class EventDelivery
 
         if (e.TrapsTask)
         {
-            c->Dr6 |= DebugStatus.TaskSwitch;
+            DebugStatus.Set(c, DebugStatus.TaskSwitch);
             Ops.RaiseTrap(c, Vector.Debug, EventKind.Trap);
         }
     }
@@ -126,7 +126,8 @@ internal static unsafe class EventDelivery
     // Intel SDM vol. 3, table 6-5. False: the processor has shut down.
     private static bool TryCombine(CpuState* c, ref PendingEvent first, in PendingEvent second)
     {
-        if (first.IsSoftware && first.Stage == TaskStage.None)
+        // A trap of INT1 has its length there, another one zero.
+        if (first.Kind is EventKind.SoftwareInterrupt or EventKind.SoftwareException or EventKind.Trap && first.Stage == TaskStage.None)
         {
             c->Eip -= first.Code;
         }

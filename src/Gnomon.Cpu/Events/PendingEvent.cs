@@ -4,8 +4,8 @@ namespace Gnomon.Cpu.Events;
 /// the next run begins there.</summary>
 /// <param name="IsActive">Whether there is one.</param>
 /// <param name="Vector">The vector.</param>
-/// <param name="Code">The error code, where it has one. Of a software interrupt the length of its instruction: if its delivery faults, that is
-/// a fault of the instruction.</param>
+/// <param name="Code">The error code, where it has one. Of a software interrupt and INT1 the length of the instruction: if its delivery
+/// faults, that is a fault of the instruction.</param>
 /// <param name="Kind">How it came about.</param>
 internal record struct PendingEvent(bool IsActive, byte Vector, uint Code, EventKind Kind)
 {

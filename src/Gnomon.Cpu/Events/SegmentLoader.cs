@@ -100,7 +100,7 @@ internal static unsafe class SegmentLoader
             return Fail(c, faults.Vector, descriptor.ErrorCode | faults.External);
         }
 
-        return descriptor.IsPresent || Fail(c, Vector.StackFault, descriptor.ErrorCode | faults.External);
+        return descriptor.IsPresent || Fail(c, faults.Absent, descriptor.ErrorCode | faults.External);
     }
 
     private static bool Accept(CpuState* c, in Descriptor descriptor, ushort selector, ref SegmentRegister value)
@@ -113,4 +113,5 @@ internal static unsafe class SegmentLoader
 /// <summary>What a stack segment that does not fit raises.</summary>
 /// <param name="Vector">#GP, or #TS when the selector came from a task state.</param>
 /// <param name="External">The EXT bit.</param>
-internal readonly record struct StackFaults(byte Vector, uint External);
+/// <param name="Absent">What is raised when it is not present: #SS, but #NP by IRET (Intel SDM vol. 2, IRET).</param>
+internal readonly record struct StackFaults(byte Vector, uint External, byte Absent = Cpu.Vector.StackFault);

@@ -126,20 +126,22 @@ internal sealed unsafe class BlockBuilder
     {
         decoder.IP = at;
         decoder.Decode(out _builder.Instruction);
-        bool short_ = _builder.Instruction.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes;
-        if (short_ && !whole)
+        bool cut = _builder.Instruction.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes;
+        if (cut && !whole)
         {
             return false;
         }
 
+        bool tooLong = cut || (_builder.Instruction.IsInvalid && whole && IsTooLong(decoder, _builder.Bytes));
+
         *op = new Op
         {
             EipOffset = (ushort)at,
-            Length = (byte)(short_ ? MaxLength : _builder.Instruction.Length),
+            Length = (byte)(tooLong ? MaxLength : _builder.Instruction.Length),
             Code = (ushort)_builder.Instruction.Code,
         };
         _builder.Op = op;
-        if (short_)
+        if (tooLong)
         {
             _builder.SetLast(&TooLong);
             return true;
@@ -157,6 +159,35 @@ internal sealed unsafe class BlockBuilder
             | (_builder.Instruction.HasRepnePrefix ? OpFlags.RepeatNotEqual : 0);
         maker(ref _builder);
         return true;
+    }
+
+    // Iced calls an instruction of more than 15 bytes invalid, as it does one that does not exist: with each prefix once the two differ.
+    private bool IsTooLong(Decoder decoder, byte* bytes)
+    {
+        byte* kept = stackalloc byte[MaxLength];
+        int count = 0;
+        int at = 0;
+        for (; at < MaxLength && OpBuilder.IsPrefix(bytes[at]); at++)
+        {
+            if (!new ReadOnlySpan<byte>(kept, count).Contains(bytes[at]))
+            {
+                kept[count++] = bytes[at];
+            }
+        }
+
+        if (count == at)
+        {
+            return false;
+        }
+
+        for (; at < MaxLength; at++)
+        {
+            kept[count++] = bytes[at];
+        }
+
+        _reader.Set(kept, count);
+        decoder.Decode(out Instruction reduced);
+        return reduced.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes;
     }
 
     private bool MayLock() => _table.IsLockable(_builder.Instruction.Code) && _builder.Instruction.Op0Kind == OpKind.Memory;

@@ -71,11 +71,14 @@ internal unsafe struct OpBuilder
         EndsBlock = true;
     }
 
+    /// <summary>Whether a byte is a prefix (Intel SDM vol. 2, 2.1.1).</summary>
+    public static bool IsPrefix(byte value) => value is 0x26 or 0x2E or 0x36 or 0x3E or (>= 0x64 and <= 0x67) or 0xF0 or 0xF2 or 0xF3;
+
     /// <summary>The first byte that is no prefix.</summary>
     public readonly byte* Opcode()
     {
         byte* at = Bytes;
-        while (*at is 0x26 or 0x2E or 0x36 or 0x3E or (>= 0x64 and <= 0x67) or 0xF0 or 0xF2 or 0xF3)
+        while (IsPrefix(*at))
         {
             at++;
         }

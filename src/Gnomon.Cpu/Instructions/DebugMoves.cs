@@ -99,7 +99,7 @@ internal static unsafe class DebugMoves
 
         if ((c->Dr7 & DebugControl.GeneralDetect) != 0)
         {
-            c->Dr6 |= DebugStatus.Detected;
+            DebugStatus.Set(c, DebugStatus.Detected);
             return SystemMemory.Fail(c, Vector.Debug, DebugStatus.Detected);
         }
 

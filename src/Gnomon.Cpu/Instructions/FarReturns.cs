@@ -34,7 +34,7 @@ internal static unsafe class FarReturns
 
         uint size = (2 * TSize.Bytes) + o->Immediate;
         bool done = ProcessorMode.IsProtected(c)
-            ? TryReturn<TSize>(c, target, (ushort)selector, size, o->Immediate)
+            ? TryReturn<TSize>(c, target, (ushort)selector, size, o->Immediate, Vector.StackFault)
             : TryReturnReal(c, target, (ushort)selector, size);
         return done ? Ops.Jumped(c, o) : Ops.Leave(c, o);
     }
@@ -64,8 +64,9 @@ internal static unsafe class FarReturns
     /// <param name="selector">CS.</param>
     /// <param name="size">Bytes that leave the stack; an outer level's SS:ESP lie above them.</param>
     /// <param name="released">Bytes that leave the outer stack as well.</param>
+    /// <param name="absentStack">What is raised when the outer stack segment is not present.</param>
     /// <returns>False: nothing has changed, and the reason is recorded.</returns>
-    public static bool TryReturn<TSize>(CpuState* c, uint target, ushort selector, uint size, uint released)
+    public static bool TryReturn<TSize>(CpuState* c, uint target, ushort selector, uint size, uint released, byte absentStack)
         where TSize : struct, IOperandSize
     {
         if (!TryReadCode(c, selector, out Descriptor code))
@@ -93,7 +94,7 @@ internal static unsafe class FarReturns
 
         if (!Stack.TryRead<TSize>(c, size, out uint pointer) || !Stack.TryRead<TSize>(c, size + TSize.Bytes, out uint stackSelector)
             || !SegmentLoader.TryReadStack(
-                c, (ushort)stackSelector, level, new StackFaults(Vector.GeneralProtection, 0), out Descriptor stack))
+                c, (ushort)stackSelector, level, new StackFaults(Vector.GeneralProtection, 0, absentStack), out Descriptor stack))
         {
             return false;
         }

@@ -80,7 +80,7 @@ internal static unsafe class InterruptReturns
             | (c->Cpl <= ProcessorMode.Iopl(c) ? Flags.Interrupt : 0)
             | (c->Cpl == 0 ? Flags.Iopl : 0)
             | (c->Cpl == 0 && TSize.Bytes == 4 ? Virtual : 0);
-        if (!FarReturns.TryReturn<TSize>(c, target, (ushort)selector, size * TSize.Bytes, released: 0))
+        if (!FarReturns.TryReturn<TSize>(c, target, (ushort)selector, size * TSize.Bytes, released: 0, Vector.SegmentNotPresent))
         {
             return false;
         }

@@ -97,7 +97,14 @@ internal sealed unsafe class LinearMemory : IDisposable
             return null;
         }
 
+        // What the fast path of handlers does inline: most of what comes here is cold code, not a cold page.
         bool write = (kind & AccessKind.Write) != 0;
+        TlbEntry* known = (user ? User : Supervisor).Data + ((address >> PageSize.Shift) & (SoftTlb.Entries - 1));
+        if (((address + (size - 1)) & ~PageSize.OffsetMask) == (write ? known->WriteTag : known->ReadTag))
+        {
+            return (byte*)known->Delta + address;
+        }
+
         uint inFirst = PageSize.Bytes - (address & PageSize.OffsetMask);
         if (!TryPlace(address, write, user, ref _first))
         {

@@ -84,6 +84,10 @@ internal sealed class Undefined
                 // Where a descriptor has the upper bits of its limit.
                 Destination(c, instruction, 0x000F_0000);
                 break;
+            case Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip:
+                // Intel: C1 is cleared; AMD leaves it.
+                FpuStatus |= 0x200;
+                break;
             case Mnemonic.Fsin or Mnemonic.Fcos or Mnemonic.Fsincos or Mnemonic.Fptan or Mnemonic.Fpatan
                 or Mnemonic.F2xm1 or Mnemonic.Fyl2x or Mnemonic.Fyl2xp1:
                 FpuUlps = 1;

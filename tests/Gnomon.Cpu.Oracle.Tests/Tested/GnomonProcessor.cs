@@ -63,7 +63,7 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
 
         PutCode(c);
         LoadState(c);
-        Step();
+        Step(c);
         StoreState(c, ref r);
         r.Memory.AddChanges(AddressMap.LowData, new ReadOnlySpan<byte>(_ram.At(LowPages), (int)AddressMap.WritableBytes));
         r.Memory.AddChanges(AddressMap.HighData, new ReadOnlySpan<byte>(_ram.At(HighPages), (int)AddressMap.WritableBytes));
@@ -75,16 +75,45 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
         _ram.Dispose();
     }
 
-    // A trap is delivered by the next run: its handler's first instruction is not reached.
-    private void Step()
+    // A trap is delivered by the next run: its handler's first instruction is not reached. A repeated string instruction is taken up
+    // again until it is done; where the host has stopped behind each element by the trap flag, so does this processor.
+    private void Step(in InstructionCase c)
     {
-        CpuExit exit = _processor.Run(1);
-        if (exit.Reason == CpuExitReason.Budget && _processor.State->Pending != Pending.None)
+        bool repeated = IsRepeated(c.CodeSpan);
+        if (repeated && (c.Flags & CaseFlags.SingleStep) != 0)
         {
-            exit = _processor.Run(1);
+            _processor.State->SystemFlags |= Flags.Trap;
         }
 
+        do
+        {
+            Run();
+            if (_processor.State->Pending == Pending.Exception && _processor.State->FaultVector == Vector.Debug)
+            {
+                _processor.State->Pending = Pending.None;
+                break;
+            }
+
+            if (_processor.State->Pending != Pending.None)
+            {
+                Run();
+            }
+        }
+        while (repeated && _processor.Registers.Eip == c.Context.Eip);
+        _processor.State->SystemFlags &= ~Flags.Trap;
+    }
+
+    private void Run()
+    {
+        CpuExit exit = _processor.Run(1);
         Assert.True(exit.Reason == CpuExitReason.Budget, $"the processor came back with {exit}");
+    }
+
+    private static bool IsRepeated(ReadOnlySpan<byte> code)
+    {
+        int opcode = code.IndexOfAnyExcept<byte>([0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3]);
+        return opcode > 0 && code[..opcode].ContainsAny<byte>(0xF2, 0xF3)
+            && code[opcode] is (>= 0x6C and <= 0x6F) or (>= 0xA4 and <= 0xA7) or (>= 0xAA and <= 0xAF);
     }
 
     private void LoadState(in InstructionCase c)
