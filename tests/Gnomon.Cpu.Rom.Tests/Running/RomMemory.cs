@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Gnomon.Cpu.Memory;
 
 namespace Gnomon.Cpu.Rom.Tests.Running;
@@ -43,6 +44,9 @@ internal sealed unsafe class RomMemory : PhysicalMemory, IDisposable
 
         return page < RamPages ? PhysicalPage.Memory(_bytes + (page * PageBytes)) : PhysicalPage.Device;
     }
+
+    /// <summary>A hash of the RAM's content.</summary>
+    public string Hash() => Convert.ToHexString(SHA256.HashData(new ReadOnlySpan<byte>(_bytes, (int)RamPages * PageBytes)));
 
     public void Dispose() => NativeMemory.AlignedFree(_bytes);
 
