@@ -46,6 +46,7 @@ internal static unsafe class PortStrings
 
 // SAFETY (both): the state and the op are those of a live Processor; nothing comes between a prepared access and its end.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Ins : IStringOperation
 {
     public static bool HasSource => false;
@@ -72,6 +73,7 @@ internal readonly unsafe struct Ins : IStringOperation
     public static bool Ends(CpuState* c, Op* o) => false;
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Outs : IStringOperation
 {
     public static bool HasSource => true;

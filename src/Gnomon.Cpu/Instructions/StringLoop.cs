@@ -8,6 +8,7 @@ using Iced.Intel;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>One of the string instructions, for elements of any size.</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface IStringOperation
 {
     /// <summary>Whether it reads at DS:ESI, and so moves ESI.</summary>
