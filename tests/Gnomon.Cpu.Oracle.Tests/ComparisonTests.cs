@@ -58,8 +58,9 @@ public sealed class ComparisonTests
         using var host = HostProcessor.Start();
         (Code code, ulong seed) = CaseText.Parse(Environment.GetEnvironmentVariable("GNOMON_CASE") ?? $"{Code.Add_rm32_r32}:1");
         InstructionCase c = new CaseGenerator().Make(code, seed);
+        Console.WriteLine(CaseText.Describe(c));
         CaseResult result = host.Run(c);
-        Console.WriteLine($"{CaseText.Describe(c)}  host: {CaseText.Describe(c, result)}");
+        Console.WriteLine($"  host: {CaseText.Describe(c, result)}");
         Assert.Empty(new Comparer { IsDocumented = false }.Compare(c, result, host.Run(c)));
     }
 

@@ -26,11 +26,14 @@ internal static class FaultOrder
         // CMPS reads two elements.
         bool compares = instruction.Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd;
         uint second = compares ? Addresses.SegmentBase(c, Register.ES) + (expected.Edi & MaskOf(instruction)) : start;
+
+        // Where a 16-bit offset comes to its end in the middle of the operand some processors begin anew and some go on.
+        uint mask = MaskOf(instruction) & (instruction.IsStackInstruction ? Addresses.StackMask(c) : uint.MaxValue);
         bool samePage = expected.Trap == got.Trap && expected.Cr2 / AddressMap.PageBytes == got.Cr2 / AddressMap.PageBytes;
         return IsInside(expected) && IsInside(got) && (!samePage || expected.ErrorCode == got.ErrorCode);
 
         bool IsInside(in ProcessorContext context) =>
-            context.Trap != PageFault || context.Cr2 - start < length || context.Cr2 - second < length;
+            context.Trap != PageFault || ((context.Cr2 - start) & mask) < length || ((context.Cr2 - second) & mask) < length;
     }
 
     private static bool IsOfMemory(uint trap) => trap is (>= SegmentNotPresent and <= PageFault) or AlignmentCheck;
