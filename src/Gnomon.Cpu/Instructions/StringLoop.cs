@@ -244,6 +244,8 @@ internal static unsafe class StringLoop
             uint done = TOperation.Run<TSize>(c, o, mask, left);
             if (done == 0)
             {
+                AccessLog log = Processor.Of(c).Linear.Log;
+                bool exchanged = log.IsRepeating;
                 if (!TOperation.TryElement<TSize>(c, o, c->Registers[Esi] & mask, c->Registers[Edi] & mask))
                 {
                     // A fault shows the status flags of before the instruction (Intel SDM vol. 2, REP).
@@ -258,7 +260,11 @@ internal static unsafe class StringLoop
                 }
 
                 done = 1;
-                Processor.Of(c).Linear.Log.Clear();
+                log.Clear();
+
+                // Interrupts come between elements, also when each of them ends a run: nothing but this would let them in, or let the
+                // repetition count.
+                left = exchanged ? 1 : left;
             }
 
             begun = true;
