@@ -91,7 +91,7 @@ internal sealed class VirtioDriver
         return GetStatus();
     }
 
-    /// <summary>Everything that a driver does until the device runs; the rings of queue n lie at 64 KiB + n × 16 KiB.</summary>
+    /// <summary>Everything that a driver does until the device runs; each queue has 16 KiB for its rings, each device 32 KiB, from 64 KiB on.</summary>
     public VirtioDriver Start(ulong features = Version1 | Indirect, ushort queueSize = 256)
     {
         Assert.Equal(0, SetStatus(0));
@@ -106,7 +106,7 @@ internal sealed class VirtioDriver
 
     public DriverQueue SetUpQueue(int queue, ushort size)
     {
-        ulong start = 0x10000 + ((ulong)queue * 0x4000);
+        ulong start = 0x10000 + ((ulong)(_device - 1) * 0x8000) + ((ulong)queue * 0x4000);
         DriverQueue rings = new(_machine, this, queue, size, start, start + 0x1000, start + 0x2000);
         Write(QueueSelect, 2, (uint)queue);
         Assert.Equal(256u, Read(QueueSize, 2));
@@ -224,7 +224,7 @@ internal sealed class DriverQueue(TestMachine machine, VirtioDriver driver, int 
     public void Submit(int head, params Part[] parts)
     {
         WriteChain(head, parts);
-        Submit(head);
+        Submit([head]);
     }
 
     /// <summary>The next request that the device has given back: its first descriptor and how much was written; null when there is none.</summary>
