@@ -22,16 +22,16 @@ internal enum VirtioStatus : byte
 /// </summary>
 internal sealed class VirtioTransport
 {
-    /// <summary>Indirect descriptors (bit 28) and version 1 (bit 32).</summary>
-    public const ulong IndirectDescriptors = 1ul << 28;
-    public const ulong Version1 = 1ul << 32;
+    private const ulong IndirectDescriptors = 1ul << 28;
+    private const ulong Version1 = 1ul << 32;
 
-    public const byte QueueInterrupt = 1;
-    public const byte ConfigurationInterrupt = 2;
+    private const byte QueueInterrupt = 1;
+    private const byte ConfigurationInterrupt = 2;
 
-    // Moving a slice takes a few milliseconds. A request costs a little even when it moves nothing.
+    // Moving a slice takes a few milliseconds. A request and each of its buffers cost a little even when they move nothing.
     private const long SliceBytes = 8 << 20;
     private const long RequestCost = 1 << 10;
+    private const long BufferCost = 1 << 6;
     private const ulong SlicePauseNanoseconds = 10_000;
 
     private readonly VirtioDevice _device;
@@ -301,7 +301,7 @@ internal sealed class VirtioTransport
                 int queue = BitOperations.TrailingZeroCount(_ready);
                 if (_device.Serve(queue, out long cost))
                 {
-                    left -= RequestCost + cost;
+                    left -= RequestCost + (BufferCost * _chain.Count) + cost;
                 }
                 else
                 {
