@@ -149,6 +149,15 @@ public sealed class BrokenRingTests : IDisposable
     [Fact]
     public void Indirect_InsideIndirect_Breaks() => Breaks(() =>
     {
+        Out.WriteDescriptorAt(Table + 16, 0, 0x8000, 1, 0, 0);
+        Out.WriteDescriptorAt(Table, 0, Table + 16, 16, DriverQueue.IsTable, 0);
+        Out.WriteDescriptor(0, Table, 16, DriverQueue.IsTable, 0);
+        Out.Submit([0]);
+    });
+
+    [Fact]
+    public void Indirect_InsideItself_Breaks() => Breaks(() =>
+    {
         Out.WriteDescriptorAt(Table, 0, Table, 16, DriverQueue.IsTable, 0);
         Out.WriteDescriptor(0, Table, 16, DriverQueue.IsTable, 0);
         Out.Submit([0]);
