@@ -61,7 +61,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     /// <summary>Who says which vector an interrupt has, when the interrupt line is up.</summary>
     public IInterruptSource? InterruptSource { get; set; }
 
-    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. A delivered event counts as one. REP counts once for each time that it is begun or taken up again.</summary>
+    /// <summary>Instructions completed since the processor was made; while a block runs, all of it. An exception, a software interrupt or the end of a task switch counts as one, an interrupt from outside as none. REP counts once for each time that it is begun or taken up again.</summary>
     public ulong Instructions => _before + (ulong)(_given - _state->Budget - _aside);
 
     /// <summary>Walks of page tables done.</summary>
@@ -276,9 +276,11 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                     return new CpuExit { Reason = CpuExitReason.Budget };
                 }
 
-                c->Budget--;
+                // One that an exit stops counts when it is taken up again; interrupts from outside never do.
+                int cost = InFlight is { IsActive: true, Kind: EventKind.External } ? 0 : 1;
                 LastEvent = (LastEvent.Count + 1, c->FaultVector, c->FaultCode);
                 EventDelivery.DeliverPending(c);
+                c->Budget -= InFlight.IsActive ? 0 : cost;
                 continue;
             }
 

@@ -36,6 +36,20 @@ public sealed class GnomonTests
         AssertSame(rom, Run(family, family.Image(), Instructions, 100_000), Run(family, family.Image(), Instructions, 1));
     }
 
+    [Theory]
+    [MemberData(nameof(Roms))]
+    public void Run_UnderAMonitorThatDoesWhatTheProcessorDoes_EndsInTheSameState(string rom)
+    {
+        RomFamily family = RomFamily.Named(rom);
+        byte[] image = family.Image();
+
+        // Where paging is on, whoever writes a control register must know what becomes of pointers and cached translations.
+        bool pages = rom.StartsWith("paging", StringComparison.Ordinal) || family.Model == CpuModel.NoExecute;
+        Intercepts intercepts = Intercepts.PageFault | Intercepts.ControlRead | Intercepts.InvalidatePage | (pages ? 0 : Intercepts.ControlWrite);
+        GnomonRun monitored = GnomonRunner.Run(image, family.Model, Instructions, () => 100_000, intercepts);
+        AssertSame(rom, Run(family, image, Instructions, 100_000), monitored);
+    }
+
     [Fact]
     public void Run_DamagedRoms_NeverThrowsNeverHangs_AndDoesNotDependOnTheSlices()
     {

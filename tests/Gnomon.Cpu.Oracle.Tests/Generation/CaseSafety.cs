@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Gnomon.Cpu.Oracle.Tests.Coverage;
 using Gnomon.Cpu.Oracle.Tests.Host;
 
@@ -22,7 +23,7 @@ internal sealed class CaseSafety
             return false;
         }
 
-        return !HostHabits.Decide(c, instruction) && AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && DoesNotTrap(c, instruction.Code);
+        return !HostHabits.Decide(c, instruction) && StackStaysAway(c, instruction) && AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && DoesNotTrap(c, instruction.Code);
     }
 
     /// <summary>The trap flag of a popped image would be taken for the one that stops the host.</summary>
@@ -37,6 +38,10 @@ internal sealed class CaseSafety
         };
         return offset == 0 || !CaseMemory.TryRead(c, c.Context.Esp + offset, 2, out ulong flags) || (flags & TrapFlag) == 0;
     }
+
+    /// <summary>With a stack pointer in the runner's signal stack the kernel would take a signal for a nested one.</summary>
+    private static bool StackStaysAway(in InstructionCase c, in Instruction instruction) =>
+        instruction.Code != Code.Bswap_r32 || instruction.Op0Register != Register.ESP || IsSafe(BinaryPrimitives.ReverseEndianness(c.Context.Esp));
 
     private bool AccessesAreSafe(in InstructionCase c, in Instruction instruction)
     {

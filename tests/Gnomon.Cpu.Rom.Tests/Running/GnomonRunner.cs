@@ -9,6 +9,9 @@ internal sealed class GnomonRunner : IRomRunner
     private const ushort TextPort = 0xE9;
     private const ushort PostPort = 0x190;
     private const uint InterruptFlag = 0x200;
+    private const uint Cr0Bits = 0xE005_002F;
+    private const uint Cr0Ones = 0x10;
+    private const byte PageFault = 14;
     private const double InstructionsPerSecond = 1_000_000;
     private const int Slice = 100_000;
 
@@ -27,11 +30,12 @@ internal sealed class GnomonRunner : IRomRunner
     /// <param name="model">The features it needs.</param>
     /// <param name="instructions">How many; an event counts as one.</param>
     /// <param name="slice">How many the processor shall run until it is called again. No result depends on it.</param>
-    public static GnomonRun Run(byte[] rom, CpuModel model, long instructions, Func<int> slice)
+    /// <param name="intercepts">What this runner does itself, as the least of all monitors: exactly what the processor would do.</param>
+    public static GnomonRun Run(byte[] rom, CpuModel model, long instructions, Func<int> slice, Intercepts intercepts = Intercepts.None)
     {
         using RomMemory memory = new(rom);
         CpuProfile profile = CpuProfile.Default with { NoExecute = model == CpuModel.NoExecute };
-        using Processor processor = new(memory, new ProcessorOptions { Profile = profile });
+        using Processor processor = new(memory, new ProcessorOptions { Profile = profile }) { Intercepts = intercepts };
         StringBuilder text = new();
         List<byte> post = [];
         RomEnd? end = null;
@@ -49,12 +53,40 @@ internal sealed class GnomonRunner : IRomRunner
             {
                 Exchange(processor, exit, text, post);
             }
-            else
+            else if (!Monitor(processor, exit))
             {
                 end = EndOf(processor, exit);
             }
         }
         return new GnomonRun(new RomOutput(text.ToString(), post, end ?? RomEnd.TimedOut), (long)processor.Instructions, StateOf(processor), memory.Hash());
+    }
+
+    private static bool Monitor(Processor processor, in CpuExit exit)
+    {
+        ProcessorRegisters r = processor.Registers;
+        switch (exit.Reason)
+        {
+            case CpuExitReason.PageFault:
+                processor.InjectFault(PageFault, exit.Code, exit.Address);
+                return true;
+            case CpuExitReason.InvalidatePage:
+                processor.FlushPage(exit.Address);
+                return true;
+            case CpuExitReason.ControlRead:
+                processor.CompleteRead(exit.Register switch { 0 => r.Cr0, 3 => r.Cr3, _ => r.Cr4 });
+                return true;
+            case CpuExitReason.ControlWrite when exit.Register == 0:
+                r.Cr0 = (r.Cr0 & ~exit.Code) | ((uint)exit.Value & exit.Code & Cr0Bits) | Cr0Ones;
+                return true;
+            case CpuExitReason.ControlWrite when exit.Register == 3:
+                r.Cr3 = (uint)exit.Value;
+                return true;
+            case CpuExitReason.ControlWrite:
+                r.Cr4 = (uint)exit.Value;
+                return true;
+            default:
+                return false;
+        }
     }
 
     // No interrupt ever comes: a halt that waits for one waits until the time is up.

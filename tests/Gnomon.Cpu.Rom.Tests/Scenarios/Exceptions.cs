@@ -61,6 +61,9 @@ internal static class Exceptions
         s.Case("gp/long-instruction", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 15), 0x90]); });
         s.Case("gp/long-undefined", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 14), 0xFE, 0xF8]); });
         s.Case("ud/longest-undefined", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 13), 0xFE, 0xF8]); });
+        byte[] move = [0xC7, 0x04, 0x25, .. BitConverter.GetBytes(Scratch), 0x78, 0x56, 0x34, 0x12];
+        s.Case("gp/long-overrides", () => { s.Mark(); s.Asm.db([0x26, 0x2E, 0x36, 0x64, 0x3E, .. move]); }, $"m{Scratch:X}");
+        s.Case("mov/longest-overrides", () => { s.Mark(); s.Asm.db([0x26, 0x2E, 0x36, 0x3E, .. move]); }, $"m{Scratch:X}");
         s.Case("nop/longest-instruction", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 14), 0x90]); });
     }
 
