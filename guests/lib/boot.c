@@ -20,6 +20,9 @@ static u32 boot_params(u32 offset)
     return value;
 }
 
+// A guest that is up to something before the first hypercall has this.
+__attribute__((weak)) void early(volatile struct host_page *page, const char *command_line, u32 memory);
+
 void boot(void)
 {
     // Free slots before the first hypercall: the host looks into the ring before each but the first, and zero means "run me".
@@ -29,6 +32,8 @@ void boot(void)
     page->noirq_iret = (u32)noirq_iret;
     page->kernel_address = KERNEL_BASE;
     page->syscall_vector = SYSCALL_VECTOR;
+    if (early)
+        early(page, (const char *)boot_params(0x228), boot_params(0x2D0 + 8));
     hypercall(CALL_INIT, (u32)page, 0, 0, 0);
 
     u32 bytes = boot_params(0x2D0 + 8); // the only e820 entry's length

@@ -32,6 +32,7 @@ bool console_queue(void)
     buffers = virt(take_low());
     output.avail->flags = 1; // no interrupts: we look when we need a buffer
     virtio_go(&device);
+    given = taken = 0;
     queued = true;
     return true;
 }

@@ -41,7 +41,7 @@ struct host_page {
     u32 noirq_iret;
     u32 kernel_address;
     u32 syscall_vector;
-} PACKED;
+};
 _Static_assert(sizeof(struct host_page) == 1388, "the page that guest and host share");
 
 extern volatile struct host_page host_page;

@@ -4,7 +4,7 @@
 #define NOWHERE 0x20000000u // no range of this process: its faults are its own
 
 static struct trouble last;
-static u32 count;
+static volatile u32 count; // the handler changes it behind the compiler's back
 
 static void skip(struct trouble *trouble)
 {
