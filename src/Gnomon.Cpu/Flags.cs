@@ -16,6 +16,7 @@ namespace Gnomon.Cpu;
 //
 //  OF is bit 31 xor bit 30 (the carry out of the sign bit xor the carry into it). SF is the result's sign xor SFD, PF the parity of the
 //  result's low byte xor the parity delta: both zero after arithmetic, set when flags are loaded that no result has (POPF, SAHF).
+// SAFETY: the state is that of a live Processor.
 internal static unsafe class Flags
 {
     public const uint Carry = 1 << 0;

@@ -18,7 +18,7 @@ namespace Gnomon.Cpu;
 public sealed unsafe class Processor : IDisposable, ITranslationCache
 {
     private readonly BlockCache _blocks;
-    private readonly BlockBuilder _builder = new();
+    private readonly BlockFinder _finder;
     private readonly CpuState* _state;
     private GCHandle _self;
     private volatile bool _interruptLine;
@@ -40,6 +40,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _state->Owner = GCHandle.ToIntPtr(_self);
         _blocks = new BlockCache(_state, Options.CodeCacheBytes);
         Linear = new LinearMemory(_state, memory, _blocks);
+        _finder = new BlockFinder(_state, Linear, _blocks);
         Registers = new ProcessorRegisters(this);
         Reset();
     }
@@ -253,143 +254,7 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
 
     /// <summary>The block that begins at EIP, decoded if need be.</summary>
     /// <returns>Its first op, or null: then the reason is pending.</returns>
-    internal Op* Lookup()
-    {
-        CpuState* c = _state;
-        uint address = c->CodeBase + c->Eip;
-        bool flat = (c->Mode & BlockMode.FlatCode) != 0;
-        ref SegmentRegister code = ref c->Segments[Segment.Cs];
-        if (!flat && c->Eip > code.Limit)
-        {
-            Ops.Raise(c, Vector.GeneralProtection, 0);
-            return null;
-        }
-
-        FetchEntry* fetch = Linear.TranslateFetch(address);
-        if (fetch == null)
-        {
-            return null;
-        }
-
-        if (!_blocks.HasRoom)
-        {
-            _blocks.Clear();
-            Linear.Flush(keepGlobal: false);
-            return Lookup();
-        }
-
-        if (fetch->Code == null)
-        {
-            fetch->Code = _blocks.Enter(fetch->Host, fetch->Version);
-        }
-
-        byte* start = fetch->Host + (address & PageSize.OffsetMask);
-        Block* block = BlockCache.Find(fetch->Code, start, c->Mode);
-        if (block != null && block->SecondPage != null && !SecondPageIsSame(block, address))
-        {
-            if (c->Pending != Pending.None)
-            {
-                return null;
-            }
-
-            BlockCache.Remove(fetch->Code, block);
-            block = null;
-        }
-
-        if (block == null)
-        {
-            block = Build(fetch->Code, start, address);
-            if (block == null)
-            {
-                return null;
-            }
-        }
-
-        if (!flat)
-        {
-            return FitToLimit(block, code.Limit - c->Eip);
-        }
-
-        if (block->SecondPage == null)
-        {
-            JumpEntry* entry = c->Jumps + JumpEntry.IndexOf(address);
-            *entry = new JumpEntry { Address = address, Key = c->JumpKey, Head = Block.Head(block) };
-        }
-
-        return Block.Head(block);
-    }
-
-    private Block* Build(CodePage* page, byte* start, uint address)
-    {
-        Block* block = _blocks.Begin();
-        int ops = _builder.Build(block, start, _state->Mode);
-        if (ops == 0)
-        {
-            FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
-            if (second == null)
-            {
-                return null;
-            }
-
-            byte* host = second->Host;
-            second->Code = _blocks.Enter(host, second->Version);
-            ops = _builder.BuildCrossing(block, start, host, _state->Mode);
-            block->SecondDrops = second->Code->Drops;
-            uint inSecond = (uint)(block->Length - (PageSize.Bytes - (int)((nuint)start & PageSize.OffsetMask)));
-            if (BlockCache.Mark(second->Code, 0, Math.Max(inSecond, 1)))
-            {
-                Linear.ProtectPage(host);
-            }
-        }
-
-        if (_blocks.Add(page, block, ops))
-        {
-            Linear.ProtectPage(page->Host);
-        }
-
-        return block;
-    }
-
-    private bool SecondPageIsSame(Block* block, uint address)
-    {
-        FetchEntry* second = Linear.TranslateFetch((address & ~PageSize.OffsetMask) + PageSize.Bytes);
-        if (second == null || second->Host != block->SecondPage)
-        {
-            return false;
-        }
-
-        if (second->Code == null)
-        {
-            second->Code = _blocks.Enter(second->Host, second->Version);
-        }
-
-        return second->Code->Drops == block->SecondDrops;
-    }
-
-    // Instructions that would cross the code segment's limit are cut off; the first of them faults when it is reached.
-    private Op* FitToLimit(Block* block, uint room)
-    {
-        Op* head = Block.Head(block);
-        if (block->Length - 1u <= room)
-        {
-            return head;
-        }
-
-        int fitting = 0;
-        while (head[fitting].EipOffset + (uint)head[fitting].Length - 1 <= room)
-        {
-            fitting++;
-        }
-
-        if (fitting == 0)
-        {
-            Ops.Raise(_state, Vector.GeneralProtection, 0);
-            return null;
-        }
-
-        BlockBuilder.Shorten(head, fitting, _blocks.Scratch);
-        return Block.Head(_blocks.Scratch);
-    }
+    internal Op* Lookup() => _finder.Find();
 
     private CpuExit RunUntilExit()
     {

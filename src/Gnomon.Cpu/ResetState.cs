@@ -1,6 +1,7 @@
 namespace Gnomon.Cpu;
 
 /// <summary>The state after a hardware reset (Intel SDM vol. 3, table 9-1).</summary>
+// SAFETY: the state is that of a live Processor.
 internal static unsafe class ResetState
 {
     private const int RealModeAccess = 0x93;

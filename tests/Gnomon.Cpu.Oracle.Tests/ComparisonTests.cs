@@ -16,7 +16,7 @@ public sealed class ComparisonTests
         using var first = HostProcessor.Start();
         using var second = HostProcessor.Start();
         var generator = new CaseGenerator();
-        var comparer = new Comparer();
+        var comparer = new Comparer { IsDocumented = false };
         var cases = new InstructionCase[AddressMap.Slots];
         var results = new CaseResult[AddressMap.Slots];
         var host = new Stopwatch();
@@ -58,9 +58,10 @@ public sealed class ComparisonTests
         using var host = HostProcessor.Start();
         (Code code, ulong seed) = CaseText.Parse(Environment.GetEnvironmentVariable("GNOMON_CASE") ?? $"{Code.Add_rm32_r32}:1");
         InstructionCase c = new CaseGenerator().Make(code, seed);
+        Console.WriteLine(CaseText.Describe(c));
         CaseResult result = host.Run(c);
-        Console.WriteLine($"{CaseText.Describe(c)}  host: {CaseText.Describe(c, result)}");
-        Assert.Empty(new Comparer().Compare(c, result, host.Run(c)));
+        Console.WriteLine($"  host: {CaseText.Describe(c, result)}");
+        Assert.Empty(new Comparer { IsDocumented = false }.Compare(c, result, host.Run(c)));
     }
 
     [Fact]

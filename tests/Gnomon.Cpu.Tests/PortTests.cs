@@ -113,12 +113,12 @@ public sealed unsafe class PortTests
         fixture.Registers[GeneralRegister.Edx] = 0x1F0;
         for (byte i = 1; i <= 2; i++)
         {
-            Outcome read = fixture.Step();
+            Outcome read = StepOn(fixture);
             Assert.Equal((Pending.Exit, CpuExitReason.Port, (ushort)0x1F0), (read.Pending, read.Exit.Reason, read.Exit.Port));
             fixture.Processor.CompleteRead(i);
         }
 
-        Outcome fault = fixture.Step();
+        Outcome fault = StepOn(fixture);
         Assert.True(fault.IsFault(Vector.PageFault));
         Assert.Equal((0x50000u, 2u), (fault.Address, fault.Code));
         Assert.Equal((2u, 0x50000u), (fixture.Registers[GeneralRegister.Ecx], fixture.Registers[GeneralRegister.Edi]));
@@ -148,6 +148,23 @@ public sealed unsafe class PortTests
     }
 
     [Fact]
+    public void Outs_Repeated_InterruptsComeBetweenElements()
+    {
+        using StringFixture fixture = new();
+        fixture.Program(0xF3, 0x6E);
+        fixture.Registers.Eflags = Flags.Interrupt;
+        fixture.Registers[GeneralRegister.Esi] = 0x40000;
+        fixture.Registers[GeneralRegister.Ecx] = 5;
+        Assert.Equal(CpuExitReason.Port, fixture.Processor.Run(5).Reason);
+        fixture.Processor.WantsInterruptWindow = true;
+        ulong before = fixture.Processor.Instructions;
+        fixture.Processor.CompleteWrite();
+        Assert.Equal(CpuExitReason.InterruptWindow, fixture.Processor.Run(5).Reason);
+        Assert.Equal((4u, 0x40001u, StringFixture.Code, before + 1),
+            (fixture.Registers[GeneralRegister.Ecx], fixture.Registers[GeneralRegister.Esi], fixture.Registers.Eip, fixture.Processor.Instructions));
+    }
+
+    [Fact]
     public void PortStrings_NothingToDo_NoExit()
     {
         using StringFixture fixture = new();
@@ -174,6 +191,13 @@ public sealed unsafe class PortTests
         fixture.Processor.CompleteRead(0);
         Assert.True(fixture.Step().IsClean);
         Assert.Equal(hit ? 2u : 0, fixture.State->DebugHits);
+    }
+
+    // Behind an element that the outside has answered a repetition stops once.
+    private static Outcome StepOn(StringFixture fixture)
+    {
+        Outcome outcome = fixture.Step();
+        return outcome.IsClean ? fixture.Step() : outcome;
     }
 
     private static void SetTask(StringFixture fixture, int access, uint limit)

@@ -175,6 +175,7 @@ internal static class ActivityState
 }
 
 /// <summary>The bits of DR6 above the four breakpoints.</summary>
+// SAFETY: the state is that of a live Processor.
 internal static unsafe class DebugStatus
 {
     private const uint Conditions = 0xF;

@@ -36,6 +36,7 @@ internal unsafe struct Block
 }
 
 /// <summary>The blocks that were decoded from one page of the host.</summary>
+// SAFETY: its memory belongs to a BlockCache, which frees it as a whole.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct CodePage
 {
@@ -62,6 +63,7 @@ internal unsafe struct CodePage
 }
 
 /// <summary>An entry of the jump cache: from a linear address to a block.</summary>
+// SAFETY: its memory belongs to a BlockCache, which frees it as a whole.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct JumpEntry
 {

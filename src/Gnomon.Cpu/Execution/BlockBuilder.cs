@@ -1,3 +1,4 @@
+using System.Buffers;
 using Gnomon.Memory;
 using Iced.Intel;
 
@@ -16,6 +17,8 @@ internal sealed unsafe class BlockBuilder
 
     // What the profile lacks must not change what its prefixes mean: F3 0F BC is BSF here, not TZCNT; the hints are NOPs.
     private const DecoderOptions Options = DecoderOptions.ForceReservedNop | DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoLahfSahf64;
+
+    private static readonly SearchValues<byte> Prefixes = SearchValues.Create([0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3]);
 
     private readonly BytesReader _reader = new();
     private readonly Decoder _decoder16;
@@ -188,6 +191,41 @@ internal sealed unsafe class BlockBuilder
         _reader.Set(kept, count);
         decoder.Decode(out Instruction reduced);
         return reduced.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes;
+    }
+
+    // Whether an instruction of 15 bytes that is invalid needs more of them. The decoder never asks for a sixteenth, so it gets 14 bytes,
+    // those without a prefix that changes no length.
+    private bool GoesOn(Decoder decoder)
+    {
+        byte* rest = stackalloc byte[MaxLength];
+        int idle = IdlePrefix(new ReadOnlySpan<byte>(_builder.Bytes, MaxLength));
+        for (int i = 0; i < MaxLength - 1; i++)
+        {
+            rest[i] = _builder.Bytes[i < idle ? i : i + 1];
+        }
+
+        _reader.Set(rest, MaxLength - 1);
+        decoder.Decode(out Instruction again);
+        return again.IsInvalid && decoder.LastError == DecoderError.NoMoreBytes;
+    }
+
+    // Without prefixes 11 bytes are the longest. So there are four of them, but only three kinds that a length depends on: operand size,
+    // address size, REP. One is of another kind, or one kind is there again behind it, and that one counts.
+    private static int IdlePrefix(ReadOnlySpan<byte> bytes)
+    {
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            ReadOnlySpan<byte> behind = bytes[(i + 1)..];
+            int prefixes = behind.IndexOfAnyExcept(Prefixes);
+            behind = prefixes < 0 ? behind : behind[..prefixes];
+            bool again = bytes[i] is 0xF2 or 0xF3 ? behind.ContainsAny<byte>(0xF2, 0xF3) : behind.Contains(bytes[i]);
+            if (again || bytes[i] is not (0x66 or 0x67 or 0xF2 or 0xF3))
+            {
+                return i;
+            }
+        }
+
+        return 0;
     }
 
     private bool MayLock() => _table.IsLockable(_builder.Instruction.Code) && _builder.Instruction.Op0Kind == OpKind.Memory;

@@ -7,6 +7,7 @@ namespace Gnomon.Cpu.Execution;
 /// The one table of instructions: for every form that the processor has, the row that makes its op. A form without a row is an invalid
 /// opcode. Rows are entered by the families in <c>Instructions/</c>, each instruction once.
 /// </summary>
+// SAFETY: the pointers are those of static methods.
 internal sealed unsafe class InstructionTable
 {
     private readonly delegate*<ref OpBuilder, void>[] _makers = new delegate*<ref OpBuilder, void>[Enum.GetValues<Code>().Length];

@@ -96,6 +96,7 @@ internal enum OpFlags : byte
 }
 
 /// <summary>Behind a block's last op: where its two ways out lead. Each begins as a stub that finds the block and patches it in.</summary>
+// SAFETY: the state and the ops are those of a live Processor; links lie behind a block's last op.
 [StructLayout(LayoutKind.Sequential, Size = 32)]
 internal unsafe struct BlockLink
 {
@@ -107,6 +108,7 @@ internal unsafe struct BlockLink
 }
 
 /// <summary>What all handlers share.</summary>
+// SAFETY: the state and the ops are those of a live Processor; links lie behind a block's last op.
 internal static unsafe class Ops
 {
     /// <summary>Ops behind a block's last one: the links and their two stubs.</summary>

@@ -93,6 +93,7 @@ internal unsafe struct OpBuilder
 }
 
 /// <summary>Where registers lie in the state.</summary>
+// SAFETY: no memory is touched.
 internal static unsafe class RegisterOffset
 {
     private const byte Zero = 32;

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>An arithmetic or logical operation on two operands of any size, with its flags.</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface IBinaryOperation
 {
     /// <summary>Whether the destination is only compared.</summary>
@@ -14,10 +15,9 @@ internal unsafe interface IBinaryOperation
         where TSize : struct, IOperandSize;
 }
 
-// SAFETY (all): the state is that of a live Processor.
-//
 // The carry out of each bit of a sum is (a AND b) OR ((a OR b) AND NOT r); the borrow into each bit of a difference likewise with NOT a.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Add : IBinaryOperation
 {
     public static bool Discards => false;
@@ -33,6 +33,7 @@ internal readonly unsafe struct Add : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Adc : IBinaryOperation
 {
     public static bool Discards => false;
@@ -48,6 +49,7 @@ internal readonly unsafe struct Adc : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Sub : IBinaryOperation
 {
     public static bool Discards => false;
@@ -63,6 +65,7 @@ internal readonly unsafe struct Sub : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Sbb : IBinaryOperation
 {
     public static bool Discards => false;
@@ -78,6 +81,7 @@ internal readonly unsafe struct Sbb : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Cmp : IBinaryOperation
 {
     public static bool Discards => true;
@@ -87,6 +91,7 @@ internal readonly unsafe struct Cmp : IBinaryOperation
         where TSize : struct, IOperandSize => Sub.Do<TSize>(c, left, right);
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct And : IBinaryOperation
 {
     public static bool Discards => false;
@@ -101,6 +106,7 @@ internal readonly unsafe struct And : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Test : IBinaryOperation
 {
     public static bool Discards => true;
@@ -110,6 +116,7 @@ internal readonly unsafe struct Test : IBinaryOperation
         where TSize : struct, IOperandSize => And.Do<TSize>(c, left, right);
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Or : IBinaryOperation
 {
     public static bool Discards => false;
@@ -124,6 +131,7 @@ internal readonly unsafe struct Or : IBinaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Xor : IBinaryOperation
 {
     public static bool Discards => false;
@@ -139,6 +147,7 @@ internal readonly unsafe struct Xor : IBinaryOperation
 }
 
 /// <summary>An operation on one operand.</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface IUnaryOperation
 {
     /// <summary>Computes, and leaves flags behind where it has any.</summary>
@@ -146,6 +155,7 @@ internal unsafe interface IUnaryOperation
         where TSize : struct, IOperandSize;
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Inc : IUnaryOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -169,6 +179,7 @@ internal readonly unsafe struct Inc : IUnaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Dec : IUnaryOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -181,6 +192,7 @@ internal readonly unsafe struct Dec : IUnaryOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Neg : IUnaryOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -188,6 +200,7 @@ internal readonly unsafe struct Neg : IUnaryOperation
         where TSize : struct, IOperandSize => Sub.Do<TSize>(c, 0, value);
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Not : IUnaryOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -198,14 +198,16 @@ internal static unsafe class FloatingPoint
 
         uint offset = EffectiveAddress.Of(c, o);
         X87PendingStore store = X87MemoryForms.PrepareStore(in c->X87, (uint)o->Extra >> 8, ((uint)o->Extra >> 3) & 7);
+
+        // A fault of the operand goes before a numeric exception that forbids the store (Intel SDM vol. 3, table 6-2).
+        byte* place = Access.Prepare(c, o->SegmentNumber, offset, o->Immediate, AccessKind.Write);
+        if (place == null)
+        {
+            return Ops.Leave(c, o);
+        }
+
         if (store.Length > 0)
         {
-            byte* place = Access.Prepare(c, o->SegmentNumber, offset, (uint)store.Length, AccessKind.Write);
-            if (place == null)
-            {
-                return Ops.Leave(c, o);
-            }
-
             Put(place, in store);
             if (!Access.Commit(c, place))
             {

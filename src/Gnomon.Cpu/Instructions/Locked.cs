@@ -4,6 +4,7 @@ using Gnomon.Cpu.Memory;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>What a locked instruction makes of the old value.</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface ILockedOperation
 {
     /// <summary>Computes the new value, and the flags. May be called more than once; the last call counts.</summary>

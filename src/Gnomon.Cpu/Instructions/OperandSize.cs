@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>The size of an operand, as a type parameter: 8, 16 or 32 bits.</summary>
+// SAFETY: the caller's pointer names a register of the state or bytes that a memory path has prepared.
 internal unsafe interface IOperandSize
 {
     /// <summary>1, 2 or 4.</summary>
@@ -30,9 +31,8 @@ internal unsafe interface IOperandSize
     static abstract bool Replace(byte* place, uint expected, uint desired);
 }
 
-// SAFETY (all three): the caller's pointer names a register of the state or bytes that a memory path has prepared.
-
 /// <summary>8 bits.</summary>
+// SAFETY: the caller's pointer names a register of the state or bytes that a memory path has prepared.
 internal readonly unsafe struct Size8 : IOperandSize
 {
     public static uint Bytes => 1;
@@ -58,6 +58,7 @@ internal readonly unsafe struct Size8 : IOperandSize
 }
 
 /// <summary>16 bits.</summary>
+// SAFETY: the caller's pointer names a register of the state or bytes that a memory path has prepared.
 internal readonly unsafe struct Size16 : IOperandSize
 {
     public static uint Bytes => 2;
@@ -83,6 +84,7 @@ internal readonly unsafe struct Size16 : IOperandSize
 }
 
 /// <summary>32 bits.</summary>
+// SAFETY: the caller's pointer names a register of the state or bytes that a memory path has prepared.
 internal readonly unsafe struct Size32 : IOperandSize
 {
     public static uint Bytes => 4;

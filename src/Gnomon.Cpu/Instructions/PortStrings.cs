@@ -37,14 +37,16 @@ internal static unsafe class PortStrings
         where TSize : struct, IOperandSize =>
         PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Once<TOperation, TSize>(c, o) : Ops.Leave(c, o);
 
+    // Processors refuse the port even when there is nothing to repeat.
     private static Op* Repeat<TOperation, TSize>(CpuState* c, Op* o)
         where TOperation : struct, IStringOperation
         where TSize : struct, IOperandSize =>
-        StringLoop.IsEmpty(c, o) || PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Repeat<TOperation, TSize>(c, o) : Ops.Leave(c, o);
+        PortPermission.TryCheck(c, PortIo.PortOf(c), TSize.Bytes) ? StringLoop.Repeat<TOperation, TSize>(c, o) : Ops.Leave(c, o);
 }
 
 // SAFETY (both): the state and the op are those of a live Processor; nothing comes between a prepared access and its end.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Ins : IStringOperation
 {
     public static bool HasSource => false;
@@ -71,6 +73,7 @@ internal readonly unsafe struct Ins : IStringOperation
     public static bool Ends(CpuState* c, Op* o) => false;
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Outs : IStringOperation
 {
     public static bool HasSource => true;

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>A shift or rotate, with its flags (Intel SDM vol. 2, "RCL/RCR/ROL/ROR" and "SAL/SAR/SHL/SHR").</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface IShift
 {
     /// <summary>Shifts.</summary>
@@ -13,10 +14,9 @@ internal unsafe interface IShift
         where TSize : struct, IOperandSize;
 }
 
-// SAFETY (all): the state is that of a live Processor.
-//
 // OF is defined for a count of one only; for others it comes out of the same formula. AF is left clear.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Shl : IShift
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -32,6 +32,7 @@ internal readonly unsafe struct Shl : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Shr : IShift
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,6 +47,7 @@ internal readonly unsafe struct Shr : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Sar : IShift
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -59,6 +61,7 @@ internal readonly unsafe struct Sar : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Rol : IShift
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -73,6 +76,7 @@ internal readonly unsafe struct Rol : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Ror : IShift
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -87,6 +91,7 @@ internal readonly unsafe struct Ror : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Rcl : IShift
 {
     public static uint Do<TSize>(CpuState* c, uint value, int count)
@@ -103,6 +108,7 @@ internal readonly unsafe struct Rcl : IShift
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Rcr : IShift
 {
     public static uint Do<TSize>(CpuState* c, uint value, int count)
@@ -119,6 +125,7 @@ internal readonly unsafe struct Rcr : IShift
 }
 
 /// <summary>What rotates share: they set CF and OF and leave the other flags.</summary>
+// SAFETY: the state is that of a live Processor.
 internal static unsafe class Rotates
 {
     // SAFETY: the state is that of a live Processor.

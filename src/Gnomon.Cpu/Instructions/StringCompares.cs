@@ -27,6 +27,7 @@ internal static unsafe class StringCompares
 
 // SAFETY (both): the state and the op are those of a live Processor; Reach has counted the elements at the pointers it returned.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Cmps : IStringOperation
 {
     public static bool HasSource => true;
@@ -90,6 +91,7 @@ internal readonly unsafe struct Cmps : IStringOperation
     public static bool Ends(CpuState* c, Op* o) => StringCompares.Ends(c, o);
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Scas : IStringOperation
 {
     public static bool HasSource => false;

@@ -8,6 +8,7 @@ using Iced.Intel;
 namespace Gnomon.Cpu.Instructions;
 
 /// <summary>One of the string instructions, for elements of any size.</summary>
+// SAFETY: the state is that of a live Processor.
 internal unsafe interface IStringOperation
 {
     /// <summary>Whether it reads at DS:ESI, and so moves ESI.</summary>
@@ -91,9 +92,6 @@ internal static unsafe class StringLoop
 
         return (b.Op->Flags & (OpFlags.Repeat | OpFlags.RepeatNotEqual)) != 0;
     }
-
-    /// <summary>Whether a repetition has nothing to do.</summary>
-    public static bool IsEmpty(CpuState* c, Op* o) => (c->Registers[Ecx] & MaskOf(o)) == 0;
 
     /// <summary>The handler of one element.</summary>
     public static Op* Once<TOperation, TSize>(CpuState* c, Op* o)
@@ -246,6 +244,8 @@ internal static unsafe class StringLoop
             uint done = TOperation.Run<TSize>(c, o, mask, left);
             if (done == 0)
             {
+                AccessLog log = Processor.Of(c).Linear.Log;
+                bool exchanged = log.IsRepeating;
                 if (!TOperation.TryElement<TSize>(c, o, c->Registers[Esi] & mask, c->Registers[Edi] & mask))
                 {
                     // A fault shows the status flags of before the instruction (Intel SDM vol. 2, REP).
@@ -260,7 +260,11 @@ internal static unsafe class StringLoop
                 }
 
                 done = 1;
-                Processor.Of(c).Linear.Log.Clear();
+                log.Clear();
+
+                // Interrupts come between elements, also when each of them ends a run: nothing but this would let them in, or let the
+                // repetition count.
+                left = exchanged ? 1 : left;
             }
 
             begun = true;

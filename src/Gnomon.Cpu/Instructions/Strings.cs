@@ -23,6 +23,7 @@ internal static class Strings
 
 // SAFETY (all three): the state and the op are those of a live Processor; Reach has counted the elements at the pointers it returned.
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Movs : IStringOperation
 {
     public static bool HasSource => true;
@@ -98,6 +99,7 @@ internal readonly unsafe struct Movs : IStringOperation
     }
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Stos : IStringOperation
 {
     public static bool HasSource => false;
@@ -132,6 +134,7 @@ internal readonly unsafe struct Stos : IStringOperation
     public static bool Ends(CpuState* c, Op* o) => false;
 }
 
+// SAFETY: the state is that of a live Processor.
 internal readonly unsafe struct Lods : IStringOperation
 {
     public static bool HasSource => true;

@@ -2,6 +2,7 @@ namespace Gnomon.Cpu.Memory;
 
 /// <summary>The address comparisons of the debug registers (Intel SDM vol. 3, 17.2).</summary>
 //  DR7: L0 G0 L1 G1 L2 G2 L3 G3 in bits 0 to 7; from bit 16 four bits for each: R/W (00 fetch, 01 write, 10 I/O, 11 read or write), LEN.
+// SAFETY: the state is that of a live Processor.
 internal static unsafe class DebugAddresses
 {
     private const uint AnyEnabled = 0xFF;

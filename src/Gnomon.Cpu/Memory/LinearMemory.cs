@@ -229,9 +229,10 @@ internal sealed unsafe class LinearMemory : IDisposable
     }
 
     // The natural alignment of the access; images of many bytes are checked by their elements, as the SDM lists them (vol. 3, table 6-7).
+    // Intel SDM vol. 3, table 6-7. 14 and 94 bytes are the x87 images of a 16-bit operand size.
     private static bool IsAligned(uint address, uint size)
     {
-        uint natural = size switch { 1 => 1, 2 => 2, 4 or 6 => 4, 8 => 8, 10 => 8, 512 => 16, _ => 4 };
+        uint natural = size switch { 1 => 1, 2 or 14 or 94 => 2, 8 or 10 => 8, 512 => 16, _ => 4 };
         return (address & (natural - 1)) == 0;
     }
 

@@ -14,6 +14,7 @@ namespace Gnomon.Cpu.Memory;
 /// … and for writes, when the bytes stand at p: if (!TPath.Commit(c, p)) return Ops.Leave(c, o);
 /// </code>
 /// </summary>
+// SAFETY: the state and the op are those of a live Processor; pointers hold for the bytes of the operand until the next access.
 internal unsafe interface IMemoryPath
 {
     /// <summary>Where the operand can be read, or null.</summary>
@@ -36,6 +37,7 @@ internal unsafe interface IMemoryPath
 }
 
 /// <summary>The operand's effective address.</summary>
+// SAFETY: the state and the op are those of a live Processor; pointers hold for the bytes of the operand until the next access.
 internal static unsafe class EffectiveAddress
 {
     /// <summary>Base + index × factor + displacement, with 32-bit addressing.</summary>
@@ -127,6 +129,7 @@ internal readonly unsafe struct Segmented : IMemoryPath
 }
 
 /// <summary>Everything: misses, page crossings, devices, pages with code; faults are recorded.</summary>
+// SAFETY: the state and the op are those of a live Processor; pointers hold for the bytes of the operand until the next access.
 internal readonly unsafe struct Slow : IMemoryPath
 {
     public static byte* Read<TSize>(CpuState* c, Op* o)

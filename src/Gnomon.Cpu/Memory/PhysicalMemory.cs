@@ -19,6 +19,7 @@ public enum PhysicalPageKind
 /// <param name="Version">Another number whenever bytes behind <paramref name="Address"/> may have changed by other than stores of
 /// processors that were told so: decoded code of another version is thrown away.</param>
 /// <param name="Code">The second translation's error code, where it refuses.</param>
+// SAFETY: only converts: whoever implements PhysicalMemory answers for the pointer.
 public readonly unsafe record struct PhysicalPage(PhysicalPageKind Kind, nint Address, uint Version, uint Code)
 {
     /// <summary>A page of memory.</summary>

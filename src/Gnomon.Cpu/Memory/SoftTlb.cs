@@ -247,6 +247,7 @@ internal sealed unsafe class SoftTlb : IDisposable
 }
 
 /// <summary>A translation for fetches.</summary>
+// SAFETY: lies in a SoftTlb's array; the host page is dropped from it before it can go.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct FetchEntry
 {

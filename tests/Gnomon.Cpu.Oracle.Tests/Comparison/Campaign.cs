@@ -46,6 +46,9 @@ internal sealed class Campaign(HostProcessor host, ITestedProcessor tested)
         }
     }
 
+    /// <summary>Whether the processors disagree on a case.</summary>
+    public bool Differs(in InstructionCase c) => Differences(c).Count > 0;
+
     /// <summary>Runs one case and describes it, and the simplest that fails like it.</summary>
     public string Explain(in InstructionCase c)
     {
@@ -58,6 +61,7 @@ internal sealed class Campaign(HostProcessor host, ITestedProcessor tested)
         }
 
         CaseResult expected = host.Run(simplest);
+        _got.Memory.Clear();
         tested.Run(simplest, ref _got);
         text.AppendLine(CultureInfo.InvariantCulture, $"  host:   {CaseText.Describe(simplest, expected)}");
         text.AppendLine(CultureInfo.InvariantCulture, $"  tested: {CaseText.Describe(simplest, _got)}");
@@ -71,15 +75,19 @@ internal sealed class Campaign(HostProcessor host, ITestedProcessor tested)
     }
 
     /// <summary>The table of the run: how many cases each instruction had, and how many of them faulted or failed.</summary>
-    public string Table()
+    public string Table() => Table(Count, whole: true);
+
+    /// <summary>A table of counts: of each category, and, if the whole is wanted, of each instruction.</summary>
+    public static string Table(Func<Code, (int Cases, int Faults, int Failed)> count, bool whole)
     {
         var text = new StringBuilder();
         foreach (IGrouping<string, Code> category in Profile.Codes.GroupBy(Profile.Category).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"{category.Key}: {category.Count()} instructions, {category.Sum(code => Count(code).Cases)} cases");
-            foreach (Code code in category)
+            text.AppendLine(CultureInfo.InvariantCulture, $"{category.Key}: {category.Count()} instructions, {category.Sum(code => count(code).Cases)} cases, "
+                + $"{category.Sum(code => count(code).Faults)} faults, {category.Sum(code => count(code).Failed)} failed");
+            foreach (Code code in whole ? category : Enumerable.Empty<Code>())
             {
-                (int cases, int faults, int failed) = Count(code);
+                (int cases, int faults, int failed) = count(code);
                 string line = NotCompared.Reason(code) is { } reason ? $"not compared: {reason}" : $"{cases,8} cases {faults,7} faults {failed,7} failed";
                 text.AppendLine(CultureInfo.InvariantCulture, $"  {code,-32} {line}");
             }

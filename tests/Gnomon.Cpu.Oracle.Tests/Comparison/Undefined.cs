@@ -9,6 +9,12 @@ internal sealed class Undefined
     private const uint Carry = 1, Parity = 4, Adjust = 0x10, Zero = 0x40, Sign = 0x80, Overflow = 0x800;
     private const uint AllStatus = Carry | Parity | Adjust | Zero | Sign | Overflow;
 
+    /// <summary>C0, C2 and C3 of the x87 status word: the result of a comparison.</summary>
+    public const ushort ConditionCodes = 0x4500;
+
+    /// <summary>The status flags of EFLAGS.</summary>
+    public const uint StatusFlags = AllStatus;
+
     private readonly uint[] _registers = new uint[8];
     private readonly List<(uint Start, uint Length)> _memory = [];
 
@@ -21,6 +27,15 @@ internal sealed class Undefined
     /// <summary>Bits of the x87 status word that are undefined.</summary>
     public ushort FpuStatus { get; private set; }
 
+    /// <summary>The status flags, which the host has changed, stay as they were before the instruction.</summary>
+    public bool FlagsStay { get; private set; }
+
+    /// <summary>The x87 condition codes, which the host has changed, stay as they were before the instruction.</summary>
+    public bool CodesStay { get; private set; }
+
+    /// <summary>Bits of a page fault's error code that are the processor's own affair.</summary>
+    public uint ErrorCode { get; private set; }
+
     /// <summary>How far the significand of ST(0) and ST(1) may be away, in units of the last place: the manuals promise one for transcendental functions.</summary>
     public int FpuUlps { get; private set; }
 
@@ -31,14 +46,52 @@ internal sealed class Undefined
     public bool IsUndefined(uint address) => AllMemory || _memory.Exists(range => address - range.Start < range.Length);
 
     /// <summary>Finds what is undefined in a case's result.</summary>
-    public void Find(in InstructionCase c, in Instruction instruction, bool completed)
+    public void Find(in InstructionCase c, in Instruction instruction, in CaseResult expected)
     {
+        bool completed = expected.Context.Trap == ProcessorContext.NoTrap;
         Array.Clear(_registers);
         _memory.Clear();
         (Flags, AllMemory, FpuStatus, FpuUlps) = (ByDecoder(instruction.RflagsUndefined), false, FpuByDecoder(instruction.RflagsUndefined), 0);
+
+        // Whether ARPL's first access to its operand, a read, already asks for the right to write is said nowhere.
+        const uint WriteBit = 2;
+        ErrorCode = instruction.Mnemonic == Mnemonic.Arpl ? WriteBit : 0;
         FindShifts(c, instruction);
         FindResults(c, instruction);
         FindStores(c, instruction, completed);
+        FindWhatStays(c, instruction, expected, completed);
+    }
+
+    // Where Intel's manual says more than AMD's processors do.
+    private void FindWhatStays(in InstructionCase c, in Instruction instruction, in CaseResult expected, bool completed)
+    {
+        // "The EFLAGS value is restored to the state prior to the execution of the instruction" (REP); AMD shows the last comparison's. A
+        // tested processor may take a long repetition in portions, as if interrupted between them: then that is the last portion's start.
+        const uint Short = 1024;
+        bool repeats = instruction.HasRepPrefix || instruction.HasRepnePrefix;
+        bool restored = !completed && repeats && instruction.Mnemonic is Mnemonic.Cmpsb or Mnemonic.Cmpsw or Mnemonic.Cmpsd
+            or Mnemonic.Scasb or Mnemonic.Scasw or Mnemonic.Scasd;
+        Flags |= restored ? AllStatus : 0;
+        FlagsStay = restored && ((c.Context.Ecx - expected.Context.Ecx) & 0xFFFF) < Short;
+
+        // An unmasked invalid operation leaves the result of a comparison as it was (FCOM, FCOMI); AMD shows "unordered".
+        const int Invalid = 1;
+        bool compares = instruction.Mnemonic is Mnemonic.Fcom or Mnemonic.Fcomp or Mnemonic.Fcompp or Mnemonic.Fucom or Mnemonic.Fucomp
+            or Mnemonic.Fucompp or Mnemonic.Ficom or Mnemonic.Ficomp or Mnemonic.Ftst;
+        bool comparesToFlags = instruction.Mnemonic is Mnemonic.Fcomi or Mnemonic.Fcomip or Mnemonic.Fucomi or Mnemonic.Fucomip;
+        bool forbidden = completed && (compares || comparesToFlags)
+            && (FpuState.Status(expected.Fpu) & ~FpuState.Control(c.Fpu) & Invalid) != 0;
+        CodesStay = forbidden && compares;
+        FlagsStay |= forbidden && comparesToFlags;
+        FpuStatus |= CodesStay ? ConditionCodes : (ushort)0;
+        Flags |= FlagsStay ? AllStatus : 0;
+
+        // What POPA has read before it faults AMD keeps; a restart reads it again.
+        const int Esp = 4;
+        for (int register = 0; register < 8 && !completed && instruction.Mnemonic is Mnemonic.Popa or Mnemonic.Popad; register++)
+        {
+            _registers[register] = register == Esp ? 0 : 0xFFFF_FFFF;
+        }
     }
 
     private void FindShifts(in InstructionCase c, in Instruction instruction)

@@ -7,6 +7,7 @@ internal static class NotCompared
     public static string? Reason(Code code) => code switch
     {
         Code.Cpuid => "the values are the processor's own",
+        Code.Rdpmc => "the host's CR4.PCE says whether users may, and its counters are its own",
         Code.Sysenter => "would make a system call of the runner",
         Code.Sysexitd => "an undefined opcode on AMD processors in long mode; ring 0 only: ROM tests",
         Code.Sgdt_m1632 or Code.Sgdt_m1632_16 or Code.Sidt_m1632 or Code.Sidt_m1632_16 or Code.Sldt_rm16 or Code.Sldt_r32m16

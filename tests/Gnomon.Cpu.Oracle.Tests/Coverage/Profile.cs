@@ -4,7 +4,8 @@ namespace Gnomon.Cpu.Oracle.Tests.Coverage;
 
 /// <summary>
 /// The instructions of the processor that Gnomon models: an i686 with FPU, VME, DE, TSC, MSR, CX8, CMOV, PGE, PSE, PAE, SEP, FXSR and
-/// NX, in 32-bit code with both operand sizes. Derived from what Iced says of each <see cref="Code"/>.
+/// NX, in 32-bit code with both operand sizes. RDPMC has no CPUID bit: every processor of family 6 has it (Intel SDM vol. 2, RDPMC).
+/// Derived from what Iced says of each <see cref="Code"/>.
 /// </summary>
 internal static class Profile
 {
@@ -12,7 +13,7 @@ internal static class Profile
     {
         CpuidFeature.INTEL8086, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486,
         CpuidFeature.FPU, CpuidFeature.FPU287, CpuidFeature.FPU387, CpuidFeature.CPUID, CpuidFeature.TSC, CpuidFeature.MSR,
-        CpuidFeature.CX8, CpuidFeature.CMOV, CpuidFeature.SEP, CpuidFeature.FXSR, CpuidFeature.MULTIBYTENOP, CpuidFeature.PAUSE,
+        CpuidFeature.CX8, CpuidFeature.CMOV, CpuidFeature.RDPMC, CpuidFeature.SEP, CpuidFeature.FXSR, CpuidFeature.MULTIBYTENOP, CpuidFeature.PAUSE,
     }.ToFrozenSet();
 
     /// <summary>Every instruction of the profile.</summary>

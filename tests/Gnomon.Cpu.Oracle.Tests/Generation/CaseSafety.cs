@@ -22,7 +22,7 @@ internal sealed class CaseSafety
             return false;
         }
 
-        return AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && DoesNotTrap(c, instruction.Code);
+        return !HostHabits.Decide(c, instruction) && AccessesAreSafe(c, instruction) && SelectorsAreKnown(c, instruction) && DoesNotTrap(c, instruction.Code);
     }
 
     /// <summary>The trap flag of a popped image would be taken for the one that stops the host.</summary>

@@ -6,7 +6,8 @@ namespace Gnomon.Cpu.Oracle.Tests.Generation;
 /// <summary>Lets some cases have data or stack segments with a base, a limit, 16-bit offsets or fewer rights.</summary>
 internal static class OtherSegments
 {
-    private const ushort Null = 3;
+    /// <summary>With an RPL the host's kernel would turn it into this one.</summary>
+    private const ushort Null = 0;
 
     /// <summary>Indices of the LDT that SS can hold: writable data.</summary>
     private static readonly int[] _stacks = [0, 1, 7, 8, 9];

@@ -81,7 +81,7 @@ internal sealed class HostProcessor : IDisposable
         while (cases.Length > 0)
         {
             Place(cases);
-            int done = RunPlaced(cases.Length);
+            int done = RunPlaced(cases);
             Report(cases[..done], handler);
             cases = cases[done..];
         }
@@ -237,23 +237,25 @@ internal sealed class HostProcessor : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(jump[1..], target - (at + 5));
     }
 
-    private int RunPlaced(int count)
+    private int RunPlaced(ReadOnlySpan<InstructionCase> cases)
     {
-        _shared.Word(SharedArea.Count) = (uint)count;
+        _shared.Word(SharedArea.Count) = (uint)cases.Length;
         _process!.StandardInput.BaseStream.WriteByte(1);
         _process.StandardInput.BaseStream.Flush();
-        WaitForRunner();
+        WaitForRunner(cases);
         return (int)_shared.Word(SharedArea.Done);
     }
 
-    private void WaitForRunner()
+    private void WaitForRunner(ReadOnlySpan<InstructionCase> cases = default)
     {
         if (_process!.StandardOutput.BaseStream.ReadByte() < 0)
         {
             _process.WaitForExit();
+            uint done = _shared.Word(SharedArea.Done);
+            string culprit = done < cases.Length ? $" {cases[(int)done].Wanted}:{cases[(int)done].Seed}" : "";
             throw new InvalidOperationException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"the runner ended with code {_process.ExitCode} in case {_shared.Word(SharedArea.Done)}, step {_shared.Word(SharedArea.SetupStep)}: {_shared.Word(SharedArea.SetupError):X8}"));
+                $"the runner ended with code {_process.ExitCode} in case {done}{culprit}, step {_shared.Word(SharedArea.SetupStep)}: {_shared.Word(SharedArea.SetupError):X8}"));
         }
     }
 

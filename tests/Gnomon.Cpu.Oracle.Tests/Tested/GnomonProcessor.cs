@@ -39,6 +39,7 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
     private readonly Ram _ram = new();
     private readonly Processor _processor;
     private readonly ulong[] _gdt = new ulong[16];
+    private bool _traced;
 
     public GnomonProcessor()
     {
@@ -50,12 +51,12 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
         MapAll();
         SystemStructures();
         SetControls();
+        Restore(AddressMap.LowData, LowPages);
+        Restore(AddressMap.HighData, HighPages);
     }
 
     public void Run(in InstructionCase c, ref CaseResult r)
     {
-        Restore(AddressMap.LowData, LowPages);
-        Restore(AddressMap.HighData, HighPages);
         for (int i = 0; i < c.PatchCount; i++)
         {
             c.PatchBytesOf(i).CopyTo(new Span<byte>(_ram.At(PhysicalOf(c.PatchAddress(i))), InstructionCase.PatchBytes));
@@ -67,6 +68,7 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
         StoreState(c, ref r);
         r.Memory.AddChanges(AddressMap.LowData, new ReadOnlySpan<byte>(_ram.At(LowPages), (int)AddressMap.WritableBytes));
         r.Memory.AddChanges(AddressMap.HighData, new ReadOnlySpan<byte>(_ram.At(HighPages), (int)AddressMap.WritableBytes));
+        Restore(r.Memory);
     }
 
     public void Dispose()
@@ -76,11 +78,13 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
     }
 
     // A trap is delivered by the next run: its handler's first instruction is not reached. A repeated string instruction is taken up
-    // again until it is done; where the host has stopped behind each element by the trap flag, so does this processor.
+    // again until it is done; where the host has stopped behind each element by the trap flag, so does this processor, and the flag is
+    // no more seen than the host's.
     private void Step(in InstructionCase c)
     {
         bool repeated = IsRepeated(c.CodeSpan);
-        if (repeated && (c.Flags & CaseFlags.SingleStep) != 0)
+        _traced = repeated && (c.Flags & CaseFlags.SingleStep) != 0;
+        if (_traced)
         {
             _processor.State->SystemFlags |= Flags.Trap;
         }
@@ -88,7 +92,7 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
         do
         {
             Run();
-            if (_processor.State->Pending == Pending.Exception && _processor.State->FaultVector == Vector.Debug)
+            if (_traced && _processor.State->Pending == Pending.Exception && _processor.State->FaultVector == Vector.Debug)
             {
                 _processor.State->Pending = Pending.None;
                 break;
@@ -100,13 +104,19 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
             }
         }
         while (repeated && _processor.Registers.Eip == c.Context.Eip);
-        _processor.State->SystemFlags &= ~Flags.Trap;
+        if (_traced)
+        {
+            _processor.State->SystemFlags &= ~Flags.Trap;
+        }
     }
 
     private void Run()
     {
         CpuExit exit = _processor.Run(1);
-        Assert.True(exit.Reason == CpuExitReason.Budget, $"the processor came back with {exit}");
+        if (exit.Reason != CpuExitReason.Budget)
+        {
+            Assert.Fail($"the processor came back with {exit}");
+        }
     }
 
     private static bool IsRepeated(ReadOnlySpan<byte> code)
@@ -124,13 +134,13 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
             registers[(GeneralRegister)i] = c.Context[i];
         }
 
-        registers.Cpl = 3;
-        registers.SetSegment(SegmentName.Cs, Segment((ushort)c.Context.Cs));
-        registers.SetSegment(SegmentName.Ss, Segment((ushort)c.Context.Ss));
-        registers.SetSegment(SegmentName.Ds, Segment((ushort)c.Context.Ds));
-        registers.SetSegment(SegmentName.Es, Segment((ushort)c.Context.Es));
-        registers.SetSegment(SegmentName.Fs, Segment((ushort)c.Context.Fs));
-        registers.SetSegment(SegmentName.Gs, Segment((ushort)c.Context.Gs));
+        LoadSegment(SegmentName.Cs, c.Context.Cs);
+        LoadSegment(SegmentName.Ss, c.Context.Ss);
+        LoadSegment(SegmentName.Ds, c.Context.Ds);
+        LoadSegment(SegmentName.Es, c.Context.Es);
+        LoadSegment(SegmentName.Fs, c.Context.Fs);
+        LoadSegment(SegmentName.Gs, c.Context.Gs);
+        _processor.State->Cpl = 3;
         registers.Eflags = c.Context.Eflags;
         registers.Eip = c.Context.Eip;
         registers.Cr2 = 0;
@@ -182,10 +192,17 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
         context.ErrorCode = Vector.HasErrorCode(vector) ? *frame++ : 0;
         context.Eip = frame[0];
         context.Cs = (ushort)frame[1];
-        context.Eflags = frame[2];
+        context.Eflags = _traced ? frame[2] & ~Flags.Trap : frame[2];
         context.Esp = frame[3];
         context.Ss = (ushort)frame[4];
         context.Cr2 = cr2;
+    }
+
+    // What depends on the segments is made when EFLAGS are set.
+    private void LoadSegment(SegmentName name, uint selector)
+    {
+        SegmentValue value = Segment((ushort)selector);
+        _processor.State->Segments[(int)name].Load(value.Selector, value.Base, value.Limit, value.Access);
     }
 
     private SegmentValue Segment(ushort selector)
@@ -207,23 +224,38 @@ internal sealed unsafe class GnomonProcessor : ITestedProcessor, IDisposable
     private void PutCode(in InstructionCase c)
     {
         uint start = c.Context.Eip;
-        ReadOnlySpan<byte> code = c.CodeSpan;
-        for (int i = 0; i <= code.Length; i++)
-        {
-            // HLT behind it, so that no more than the instruction is decoded.
-            uint physical = PhysicalOf(start + (uint)i);
-            if (physical == 0)
-            {
-                break;
-            }
+        Span<byte> code = stackalloc byte[c.CodeLength + 1];
+        c.CodeSpan.CopyTo(code);
 
-            *_ram.At(physical) = i < code.Length ? code[i] : Halt;
-            _processor.NotifyStore((nint)_ram.At(physical), 1);
+        // HLT behind it, so that no more than the instruction is decoded.
+        code[^1] = Halt;
+        int inFirst = (int)Math.Min((uint)code.Length, AddressMap.PageBytes - (start % AddressMap.PageBytes));
+        PutCode(start, code[..inFirst]);
+        PutCode(start + (uint)inFirst, code[inFirst..]);
+    }
+
+    private void PutCode(uint linear, ReadOnlySpan<byte> code)
+    {
+        uint physical = PhysicalOf(linear);
+        if (physical != 0 && code.Length > 0)
+        {
+            code.CopyTo(new Span<byte>(_ram.At(physical), code.Length));
+            _processor.NotifyStore((nint)_ram.At(physical), code.Length);
         }
     }
 
     private void Restore(uint window, uint physical) =>
         Background.Of(window)[..(int)AddressMap.WindowBytes].CopyTo(new Span<byte>(_ram.At(physical), (int)AddressMap.WindowBytes));
+
+    private void Restore(MemoryChanges changes)
+    {
+        foreach ((uint address, _) in changes.Blocks)
+        {
+            uint window = address < AddressMap.HighData ? AddressMap.LowData : AddressMap.HighData;
+            Background.Of(window).Slice((int)(address - window), MemoryChanges.BlockBytes)
+                .CopyTo(new Span<byte>(_ram.At(PhysicalOf(address)), MemoryChanges.BlockBytes));
+        }
+    }
 
     // Zero where nothing is mapped.
     private static uint PhysicalOf(uint linear)

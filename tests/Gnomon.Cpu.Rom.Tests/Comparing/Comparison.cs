@@ -35,28 +35,36 @@ internal sealed class Comparison
 
     /// <summary>
     /// The lines a correct processor may print, in order: where both agree that one, else the one of the emulator that is right by
-    /// <paramref name="differences"/>; both where the manual leaves it open.
+    /// <paramref name="differences"/>; both where the manual leaves it open. <paramref name="corrections"/> change them, or add to them.
     /// </summary>
-    public string Expected(IEnumerable<Difference> differences)
+    public string Expected(IEnumerable<Difference> differences, IEnumerable<Correction> corrections)
     {
         Dictionary<string, Deviates> table = differences.Where(one => one.Rom == Rom)
             .SelectMany(one => one.Scenarios.Select(scenario => (scenario, one.Deviates)))
             .ToDictionary(one => one.scenario, one => one.Deviates);
+        Dictionary<string, Correction> corrected = corrections.Where(one => one.Rom == Rom)
+            .SelectMany(one => one.Scenarios.Select(scenario => (scenario, one)))
+            .ToDictionary(one => one.scenario, one => one.one);
         StringBuilder text = new();
         foreach (string name in _order)
         {
-            bool listed = table.TryGetValue(name, out Deviates deviates);
-            if (!listed || deviates != Deviates.Bochs)
+            IEnumerable<string> lines = Right(name, table.TryGetValue(name, out Deviates deviates) ? deviates : null);
+            if (corrected.TryGetValue(name, out Correction? correction))
             {
-                text.Append(Bochs(name)).Append('\n');
+                IEnumerable<string> others = lines.Select(correction.Apply);
+                lines = correction.Kind == CorrectionKind.Open ? lines.Concat(others) : others;
             }
-            if (listed && deviates != Deviates.Qemu)
-            {
-                text.Append(Qemu(name)).Append('\n');
-            }
+            text.AppendJoin("", lines.Distinct().Select(line => line + '\n'));
         }
         return text.ToString();
     }
+
+    private IEnumerable<string> Right(string name, Deviates? deviates) => deviates switch
+    {
+        null or Deviates.Qemu => [Bochs(name)],
+        Deviates.Bochs => [Qemu(name)],
+        _ => [Bochs(name), Qemu(name)],
+    };
 
     private static Dictionary<string, string> ByName(IEnumerable<string> lines)
     {

@@ -7,7 +7,7 @@ internal static class DifferencesDocument
 {
     public const string Path = "docs/emulator-differences.md";
 
-    public static string Write(IEnumerable<Difference> differences, IReadOnlyDictionary<string, Comparison> comparisons)
+    public static string Write(IEnumerable<Difference> differences, IEnumerable<Correction> corrections, IReadOnlyDictionary<string, Comparison> comparisons)
     {
         StringBuilder text = new();
         text.Append("""
@@ -39,6 +39,39 @@ internal static class DifferencesDocument
                 text.Append("```\n");
             }
         }
+        Write(text, corrections, comparisons);
         return text.ToString();
+    }
+
+    private static void Write(StringBuilder text, IEnumerable<Correction> corrections, IReadOnlyDictionary<string, Comparison> comparisons)
+    {
+        text.Append("""
+
+            # Where the manual says something else than both
+
+            "Right" is the line that a processor of Gnomon's profile prints; where the manual leaves it open, the emulators' lines are right too.
+
+            """.ReplaceLineEndings("\n"));
+        foreach (IGrouping<string, Correction> rom in corrections.GroupBy(one => one.Rom))
+        {
+            text.Append($"\n## {rom.Key}, by the manual\n");
+            foreach (Correction correction in rom)
+            {
+                string who = correction.Kind switch
+                {
+                    CorrectionKind.Deviation => "Both deviate.",
+                    CorrectionKind.Feature => "Not in the profile.",
+                    _ => "Open.",
+                };
+                text.Append($"\n**{who}** {correction.Manual}\n\n```\n");
+                foreach (string scenario in correction.Scenarios)
+                {
+                    Comparison comparison = comparisons[correction.Rom];
+                    string bochs = comparison.Bochs(scenario), qemu = comparison.Qemu(scenario);
+                    text.Append($"Bochs  {bochs}\nQEMU   {qemu}\nRight  {correction.Apply(bochs)}\n");
+                }
+                text.Append("```\n");
+            }
+        }
     }
 }

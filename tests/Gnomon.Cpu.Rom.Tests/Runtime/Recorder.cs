@@ -75,17 +75,17 @@ internal static class Recorder
             asm.mov(__word_ptr[edx + (segment + 2)], 0); // a push of a segment register may leave the upper half as it was
         }
         asm.mov(__word_ptr[edx + (Frame.Cs + 2)], 0);
+        asm.mov(eax, cr0);
+        asm.mov(__dword_ptr[edx + Frame.Cr0], eax);
         asm.mov(eax, cr2);
         asm.mov(__dword_ptr[edx + Frame.Cr2], eax);
-        asm.mov(eax, dr6);
-        asm.mov(__dword_ptr[edx + Frame.Dr6], eax);
         asm.mov(eax, ss);
         asm.mov(__dword_ptr[edx + Frame.HandlerSs], eax);
         asm.xor(eax, eax);
         asm.str(ax);
         asm.mov(__dword_ptr[edx + Frame.Tr], eax);
-        asm.mov(eax, cr0);
-        asm.mov(__dword_ptr[edx + Frame.Cr0], eax);
+        asm.mov(eax, dr6); // last: with DR7.GD it is an exception, unless it is the handler of #DB that does it
+        asm.mov(__dword_ptr[edx + Frame.Dr6], eax);
         asm.mov(ecx, __dword_ptr.ss[ebp + Frame.Vector]);
         asm.cmp(ecx, 32);
         asm.jae(rom["land"]);

@@ -59,6 +59,8 @@ internal static class Exceptions
             s.Asm.bound(ax, __dword_ptr[Scratch]);
         });
         s.Case("gp/long-instruction", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 15), 0x90]); });
+        s.Case("gp/long-undefined", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 14), 0xFE, 0xF8]); });
+        s.Case("ud/longest-undefined", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 13), 0xFE, 0xF8]); });
         s.Case("nop/longest-instruction", () => { s.Mark(); s.Asm.db([.. Enumerable.Repeat((byte)0x66, 14), 0x90]); });
     }
 
