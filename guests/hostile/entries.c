@@ -76,11 +76,14 @@ static void leaf_reserved(void)
 
 static void leaf_no_execute(void)
 {
+    gpa frame = take_low();
+    *(u8 *)virt(frame) = 0xC3; // ret
 #ifdef PAE
-    touch(0x123000 | ENTRY_KERNEL | 1ull << 63); // not enabled: reserved
+    pad(frame | ENTRY_KERNEL | 1ull << 63, TELL_NOW); // reserved where no-execute is off: a fault in either case
 #else
-    touch(0);
+    pad(0, TELL_NOW);
 #endif
+    asm volatile("call *%0" : : "r"(PAD) : "memory");
 }
 
 static void leaf_high(void) // with PAE above 4 GiB: cut to 32 bits it would be a page of ours

@@ -15,11 +15,17 @@ static void control_writes(void)
 {
     TRY("movl %%cr0, %%eax", "m"(trial));
     TRY("movl $0x11, %%eax\n\tmovl %%eax, %%cr0", "m"(trial));
-    TRY("movl $0, %%eax\n\tmovl %%eax, %%cr3", "m"(trial));
+    TRY("movl %1, %%eax\n\tmovl %%eax, %%cr3", "r"(phys(current_top))); // ours: it changes nothing
     TRY("movl $0xFFFFFFFF, %%eax\n\tmovl %%eax, %%cr4", "m"(trial));
     TRY("movl $0, %%eax\n\tmovl %%eax, %%cr2", "m"(trial));
     TRY("movl $0, %%eax\n\tlmsw %%ax", "m"(trial));
     TRY("clts", "m"(trial));
+    still_alive();
+}
+
+static void control_3_wild(void)
+{
+    TRY("movl $0xFFFFF000, %%eax\n\tmovl %%eax, %%cr3", "m"(trial));
     still_alive();
 }
 
@@ -218,6 +224,7 @@ static void jump_into_device(void)
 
 const struct attack instruction_attacks[] = {
     { "instruction-control-registers", control_writes },
+    { "instruction-cr3-wild", control_3_wild },
     { "instruction-debug-registers", debug_registers },
     { "instruction-msr", model_specific },
     { "instruction-tables", tables },

@@ -26,7 +26,8 @@ static u32 check_page_faults(void)
     handle(skip);
     EXPECT(TRIES("movl (%0), %%eax", "D"(NOWHERE + 4)) == 14 && last.code == 4 && last.address == NOWHERE + 4);
     EXPECT(TRIES("movl %%eax, (%0)", "D"(NOWHERE + 8)) == 14 && last.code == 6 && last.address == NOWHERE + 8);
-    EXPECT(TRIES("call *%0", "D"(NOWHERE + 12)) == 14 && last.code == 4 && last.address == NOWHERE + 12 && last.eip == NOWHERE + 12);
+    // With PAE a fetch may be told apart (bit 4), where the host has no-execute on.
+    EXPECT(TRIES("call *%0", "D"(NOWHERE + 12)) == 14 && (last.code & ~16u) == 4 && last.address == NOWHERE + 12 && last.eip == NOWHERE + 12);
     asm volatile("" : : : "memory");
     // The kernel's half is present, but not for users.
     EXPECT(TRIES("movl (%0), %%eax", "D"(0xC0100000u)) == 14 && last.code == 5 && last.address == 0xC0100000u);

@@ -73,11 +73,6 @@ internal sealed class PaperEvents(PaperMachine machine)
         }
 
         int irq = System.Numerics.BitOperations.TrailingZeroCount(ready);
-        if (machine.Descriptors.Gate((byte)(32 + irq)) is null)
-        {
-            return;
-        }
-
         if (IsHalted)
         {
             IsHalted = false;
@@ -87,6 +82,11 @@ internal sealed class PaperEvents(PaperMachine machine)
         if ((Read(IrqEnabled) & Interrupt) == 0)
         {
             Write(IrqPending, Interrupt);
+            return;
+        }
+
+        if (machine.Descriptors.Gate((byte)(32 + irq)) is null)
+        {
             return;
         }
 
