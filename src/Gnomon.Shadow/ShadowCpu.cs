@@ -53,10 +53,11 @@ public sealed class ShadowCpu
     /// <summary>The role of the root that it loaded last: with the same controls, the next one's too.</summary>
     internal TableKey RootRole { get; set; }
 
+    /// <summary>The frame of its register page, which the Switcher shows (paravirtual guests); <see cref="Pfn.None"/> for none.</summary>
+    public Pfn RegisterPage { get; internal set; }
+
     /// <summary>Unmodified PAE guests: the four top entries, taken at a load (Intel SDM vol. 3, 4.4.1).</summary>
     internal ulong[] Pointers { get; } = new ulong[4];
-
-    internal Pfn RegisterPage { get; set; }
 
     internal Gva StackTop { get; set; }
 

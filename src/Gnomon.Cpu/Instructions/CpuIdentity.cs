@@ -13,7 +13,7 @@ internal static unsafe class CpuIdentity
     private const int Edx = 2;
     private const int FeatureTsc = 4;
     private const int FeaturePae = 6;
-    private const uint MaxBasic = 2;
+    private const uint MaxBasic = 4;
     private const uint FirstExtended = 0x8000_0000;
     private const uint MaxExtended = 0x8000_0008;
     private const int BrandBytes = 48;
@@ -31,14 +31,17 @@ internal static unsafe class CpuIdentity
     {
         0 => (MaxBasic, Text(profile.Vendor, 0), Text(profile.Vendor, 8), Text(profile.Vendor, 4)),
         1 => (profile.Signature, 0, 0, profile.Features & CpuProfile.Implemented),
+
+        // One round, and one descriptor: 40, no second-level cache.
+        2 => (0x01, 0, 0, 0x40),
         FirstExtended => (MaxExtended, 0, 0, 0),
         FirstExtended + 1 => (0, 0, 0, profile.NoExecute ? 1u << 20 : 0),
         >= FirstExtended + 2 and <= FirstExtended + 4 => Brand(profile, (int)(leaf - FirstExtended - 2) * 16),
         >= FirstExtended + 5 and < MaxExtended => (0, 0, 0, 0),
         MaxExtended => ((32u << 8) | (profile.Has(FeaturePae) ? 36u : 32u), 0, 0, 0),
 
-        // One round, and one descriptor: 40, no second-level cache. Leaves that do not exist show the last basic one.
-        _ => (0x01, 0, 0, 0x40),
+        // Leaf 4 has no cache of any kind, leaf 3 no serial number. Leaves that do not exist show the last basic one.
+        _ => (0, 0, 0, 0),
     };
 
     /// <summary>The time-stamp counter as the instruction sees it.</summary>

@@ -14,6 +14,9 @@ public sealed unsafe class HostFrames : PhysicalMemory
     /// <summary>The frames of a host.</summary>
     public HostFrames(HostMemory host) => _host = host;
 
+    /// <summary>The first byte of a frame, as <see cref="Processor.NotifyStore"/> wants it.</summary>
+    public nint AddressOf(Pfn frame) => (nint)_host.Address(frame);
+
     /// <inheritdoc/>
     public override PhysicalPage Find(ulong page, bool write) => page - 1 < (ulong)_host.FrameLimit
         ? PhysicalPage.Memory(_host.Address(new Pfn((uint)page)), _host.GenerationOf(new Pfn((uint)page)))

@@ -1,0 +1,69 @@
+using Gnomon.Cpu;
+using Gnomon.Memory;
+using Gnomon.Shadow;
+
+namespace Gnomon.Monitor;
+
+/// <summary>What a paravirtual guest is made of. Immutable.</summary>
+public sealed record ParavirtualOptions
+{
+    /// <summary>The kernel.</summary>
+    public required KernelImage Kernel { get; init; }
+
+    /// <summary>The initial RAM disk; empty for none.</summary>
+    public ReadOnlyMemory<byte> RamDisk { get; init; }
+
+    /// <summary>The kernel's command line.</summary>
+    public string CommandLine { get; init; } = "";
+
+    /// <summary>Guest memory in MiB, 1 … <see cref="MaxMemoryMiB"/>.</summary>
+    public int MemoryMiB { get; init; } = 64;
+
+    /// <summary>Whether the guest's page tables are PAE's.</summary>
+    public bool Pae { get; init; }
+
+    /// <summary>How the shadow tables behave. Devices are added to its windows.</summary>
+    public ShadowOptions Shadow { get; init; } = new();
+
+    /// <summary>The machine's time: one object for each guest.</summary>
+    public required MachineClock Clock { get; init; }
+
+    /// <summary>Makes the guest's devices, at its start and at each restart; null for none.</summary>
+    public Func<DeviceSite, GuestDevices>? Devices { get; init; }
+
+    /// <summary>What CPUID says.</summary>
+    public CpuProfile Profile { get; init; } = GuestProfile;
+
+    /// <summary>The most memory that leaves room for the devices' windows and the Switcher.</summary>
+    public const int MaxMemoryMiB = 3584;
+
+    /// <summary>The processor as a paravirtual guest should see it: FPU PSE TSC MSR PAE CX8 CMOV FXSR and NX; no SYSENTER, which would
+    /// lead to level 0, and nothing that needs control registers that the guest never writes.</summary>
+    public static CpuProfile GuestProfile { get; } = new()
+    {
+        Features = (1 << 0) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 8) | (1 << 15) | (1 << 24),
+    };
+}
+
+/// <summary>What a device maker is given.</summary>
+/// <param name="Memory">The guest's memory.</param>
+/// <param name="Windows">Where the device windows begin: 1 MiB behind the end of memory.</param>
+/// <param name="Nanoseconds">The machine's time.</param>
+/// <param name="Interrupts">Where devices raise interrupts 0 … 31; 0 is the timer's. May be used from any thread.</param>
+public sealed record DeviceSite(GuestMemory Memory, Gpa Windows, Func<ulong> Nanoseconds, InterruptLines Interrupts);
+
+/// <summary>A guest's devices.</summary>
+public sealed record GuestDevices
+{
+    /// <summary>Ports; null: none.</summary>
+    public IPortSpace? Ports { get; init; }
+
+    /// <summary>Windows; null: none.</summary>
+    public IMmioSpace? Mmio { get; init; }
+
+    /// <summary>What they will do later; null: nothing.</summary>
+    public IDeviceWork? Work { get; init; }
+
+    /// <summary>Bytes of guest-physical addresses, from <see cref="DeviceSite.Windows"/> on, that are theirs.</summary>
+    public uint WindowBytes { get; init; } = 1 << 20;
+}
