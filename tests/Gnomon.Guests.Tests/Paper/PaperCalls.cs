@@ -11,6 +11,7 @@ internal sealed class PaperCalls(PaperMachine machine, PaperEvents events)
     private const uint SlotOffset = 88;
     private const uint PageLength = 1388;
     private uint _cursor;
+    private uint _pages;
 
     private PaperMemory Memory => machine.Memory;
 
@@ -69,6 +70,7 @@ internal sealed class PaperCalls(PaperMachine machine, PaperEvents events)
                 machine.Shadow.Clear();
                 Pin(events.StackPointer, _pages);
                 break;
+            case 5 or 14 when machine.IsDeaf: break;
             case 5: machine.Shadow.Clear(); break;
             case 6: LoadGate(a, b, c); break;
             case 7: SetStack(a, b, c); break;
@@ -109,8 +111,6 @@ internal sealed class PaperCalls(PaperMachine machine, PaperEvents events)
 
         _ = d;
     }
-
-    private uint _pages;
 
     private void Initialise(uint page)
     {

@@ -57,6 +57,9 @@ internal sealed class PaperMachine : IDisposable
 
     public PaperEnd? End { get; set; }
 
+    /// <summary>A host with a fault on purpose: what the guest says of changed mappings is not heard.</summary>
+    public bool IsDeaf { get; init; }
+
     public string Console => _console.Output.ToString();
 
     public int EmergencyBytes => _console.EmergencyBytes;

@@ -37,9 +37,6 @@ internal sealed class PaperMemory : PhysicalMemory
 
     private int Offset { get; }
 
-    /// <summary>Bumped whenever the host or a device writes, so that the processor decodes anew.</summary>
-    public uint Version { get; set; }
-
     public Span<byte> Bytes(uint address, uint length) => _bytes.AsSpan(Offset + (int)address, (int)length);
 
     public bool IsGuest(ulong address, ulong length) => address < GuestBytes && length <= GuestBytes - address;
