@@ -56,7 +56,7 @@ public sealed class KernelImage
     public static KernelImage Parse(ReadOnlyMemory<byte> file)
     {
         ReadOnlySpan<byte> bytes = file.Span;
-        if (bytes.StartsWith("\x7FELF"u8))
+        if (bytes.StartsWith("\u007FELF"u8))
         {
             return ParseElf(file);
         }

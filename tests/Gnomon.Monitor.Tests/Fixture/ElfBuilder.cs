@@ -10,7 +10,7 @@ internal static class ElfBuilder
     public static byte[] Executable(uint address, ReadOnlySpan<byte> code, uint entry)
     {
         byte[] file = new byte[DataOffset + code.Length];
-        "\x7FELF\x01\x01\x01"u8.CopyTo(file);
+        "\u007FELF\u0001\u0001\u0001"u8.CopyTo(file);
         Put16(file, 16, 2);
         Put16(file, 18, 3);
         Put32(file, 20, 1);
