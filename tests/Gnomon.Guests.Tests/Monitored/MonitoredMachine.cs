@@ -1,0 +1,121 @@
+using System.Text;
+using Gnomon.Devices;
+using Gnomon.Memory;
+using Gnomon.Monitor;
+using Gnomon.Shadow;
+
+namespace Gnomon.Guests.Tests.Monitored;
+
+/// <summary>A guest on the product's monitor, with the product's devices: a console, and perhaps a disk in memory.</summary>
+internal sealed class MonitoredMachine : IDisposable
+{
+    private readonly HostMemory _host;
+    private readonly SwitcherHost _switcher;
+    private readonly Output _output = new();
+
+    public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null)
+    {
+        _host = new HostMemory(MemoryMiB + 64);
+        _switcher = new SwitcherHost(_host, 1);
+        Guest = new ParavirtualGuest(_host, _switcher, new ParavirtualOptions
+        {
+            Kernel = KernelImage.Parse(GuestImage.Bytes(image)),
+            CommandLine = commandLine,
+            MemoryMiB = MemoryMiB,
+            Pae = image.EndsWith("-pae", StringComparison.Ordinal),
+            Shadow = shadow ?? new ShadowOptions(),
+            Clock = new VirtualClock(),
+            Devices = site => MakeDevices(site, disk),
+        });
+    }
+
+    /// <summary>Guest memory, as guests/hostile/attacks.txt says.</summary>
+    public const int MemoryMiB = 24;
+
+    public ParavirtualGuest Guest { get; }
+
+    public string Console => _output.Text.ToString();
+
+    public void Dispose()
+    {
+        Guest.Dispose();
+        _switcher.Dispose();
+        _host.Dispose();
+    }
+
+    private GuestDevices MakeDevices(DeviceSite site, byte[]? disk)
+    {
+        MmioBus mmio = new();
+        PortBus ports = new();
+        PciBus pci = new(mmio, new HostBridge());
+        ports.Map(PciBus.FirstPort, PciBus.PortCount, pci);
+        ports.Map(0x64, 1, new ConstantPort(1));
+        DeviceScheduler scheduler = new(new Clock(site.Nanoseconds));
+        DeviceEnvironment environment = new(new DeviceMemory(site.Memory), scheduler, new Listener());
+        List<VirtioDevice> devices = [new VirtioConsole(_output)];
+        if (disk is not null)
+        {
+            devices.Add(new VirtioBlock(new MemoryImage(disk)));
+        }
+
+        for (int i = 0; i < devices.Count; i++)
+        {
+            VirtioPciFunction function = new(devices[i], environment, new Line(site.Interrupts, i + 1), (byte)(i + 1));
+            pci.Add(i + 1, function);
+            function.PlaceWindow(0, new Gpa(site.Windows.Value + ((ulong)i << 12)));
+        }
+
+        return new GuestDevices { Ports = new Ports(ports), Mmio = new Mmio(mmio), Work = new Work(scheduler), WindowBytes = (uint)devices.Count << 12 };
+    }
+
+    private sealed class Output : IConsoleOutput
+    {
+        public StringBuilder Text { get; } = new();
+
+        public void Write(ReadOnlySpan<byte> bytes) => Text.Append(Encoding.Latin1.GetString(bytes));
+    }
+
+    private sealed class Clock(Func<ulong> now) : IDeviceClock
+    {
+        public ulong Nanoseconds => now();
+
+        public DateTimeOffset WallClock => DateTimeOffset.UnixEpoch.AddTicks((long)(now() / 100));
+    }
+
+    private sealed class Listener : IDeviceListener
+    {
+        public void HostFailed(string device, string message) => throw new InvalidOperationException($"{device}: {message}");
+
+        public void GuestBrokeRules(string device, string message)
+        {
+        }
+    }
+
+    private sealed class Line(InterruptLines lines, int number) : IInterruptLine
+    {
+        public void Raise() => lines.Raise(number);
+
+        public void Lower() => lines.Lower(number);
+    }
+
+    private sealed class Ports(PortBus bus) : IPortSpace
+    {
+        public void Read(ushort port, Span<byte> data) => bus.Read(port, data);
+
+        public void Write(ushort port, ReadOnlySpan<byte> data) => bus.Write(port, data);
+    }
+
+    private sealed class Mmio(MmioBus bus) : IMmioSpace
+    {
+        public void Read(Gpa address, Span<byte> data) => bus.Read(address, data);
+
+        public void Write(Gpa address, ReadOnlySpan<byte> data) => bus.Write(address, data);
+    }
+
+    private sealed class Work(DeviceScheduler scheduler) : IDeviceWork
+    {
+        public ulong NextDeadline => scheduler.NextDeadline;
+
+        public void RunDue() => scheduler.RunDue();
+    }
+}
