@@ -56,6 +56,8 @@ public sealed class HostileRingTests
     [InlineData(3)]
     public void OtherDevices_RandomRings_WriteOnlyIntoWritableBuffers(int kind)
     {
+        // Few random chains are a disk request: enough of them that some are served whatever the seed.
+        int rings = kind == 3 ? 4000 : 500;
         int given = 0;
         RandomRings.Rounds.Sample(
             rounds =>
@@ -70,27 +72,28 @@ public sealed class HostileRingTests
                 {
                     machine.Poke(0x10000, new byte[0x8000]);
                     driver.Start(queueSize: RandomRings.QueueSize);
-                    DriverQueue rings = driver.Queues[queue];
-                    RandomRings.Write(rings, round, tame: true, requests: kind == 3);
+                    DriverQueue ring = driver.Queues[queue];
+                    RandomRings.Write(ring, round, tame: true, requests: kind == 3);
                     WriteRequests(machine);
-                    MakeAvailable(machine, rings, round, 0);
-                    List<Part> writable = AllWritable(machine, rings, round);
+                    MakeAvailable(machine, ring, round, 0);
+                    List<Part> writable = AllWritable(machine, ring, round);
                     machine.DmaWrites.Clear();
                     console.Receive(new byte[5000]);
                     net.Receive(new byte[20]);
                     driver.Notify(queue);
                     Assert.InRange(machine.DmaWrites.Sum(write => (long)write.Length), 0, NotifyLimit);
                     machine.RunTimers();
-                    Interlocked.Add(ref given, rings.UsedIndex);
+                    Interlocked.Add(ref given, ring.UsedIndex);
                     foreach ((ulong address, int length) in machine.DmaWrites)
                     {
                         Assert.True(
-                            IsIn(address, length, rings.Used, 4 + (8 * RandomRings.QueueSize)) || writable.Exists(part => IsIn(address, length, part.Address, part.Length)),
+                            IsIn(address, length, ring.Used, 4 + (8 * RandomRings.QueueSize)) || writable.Exists(part => IsIn(address, length, part.Address, part.Length)),
                             $"{length} bytes at 0x{address:x} are in no writable buffer");
                     }
                 }
             },
-            iter: TestSettings.Steps(500));
+            iter: TestSettings.Steps(rings));
+        Console.WriteLine($"kind {kind}: {given} requests served");
         Assert.True(given > 50, $"only {given} requests were served");
     }
 
