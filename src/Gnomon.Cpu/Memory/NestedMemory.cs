@@ -45,7 +45,7 @@ public sealed class NestedMemory<TFormat> : PhysicalMemory
         PageAccess access = new(PageFaultCode.User | (write ? PageFaultCode.Write : 0));
         return HardwareWalk<TFormat>.TryTranslate(
             _host, Root, new Gva((uint)(page << PageSize.Shift)), access, PagingControls.All, out HardwareTranslation translation, out PageFaultCode code)
-            ? PhysicalPage.Memory(_host.Address(translation.Frame))
+            ? PhysicalPage.Memory(_host.Address(translation.Frame), _host.GenerationOf(translation.Frame))
             : PhysicalPage.Refused((uint)code);
     }
 }

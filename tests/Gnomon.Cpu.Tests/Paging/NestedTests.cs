@@ -113,6 +113,25 @@ public sealed unsafe class NestedTests : IDisposable
         Assert.Equal((CpuExitReason.PageFault, Data + 8), (exit.Reason, exit.Address));
     }
 
+    [Fact]
+    public void Frame_ThatComesBackWithOtherCode_IsDecodedAnew()
+    {
+        Assert.Equal(CpuExitReason.Budget, _processor.Run(2).Reason);
+        uint entry = *Entry32(_table, GuestCode >> 12);
+        Pfn frame = new(entry >> 12);
+        _host.DropReference(frame);
+        Assert.True(_host.TryAllocate(out Pfn again));
+        Assert.Equal(frame, again);
+
+        // INC EBX, all over.
+        _host.Bytes(again).Fill(0x43);
+        _processor.FlushTranslations();
+        _processor.Registers[GeneralRegister.Ebx] = 0;
+        _processor.Registers.Eip = Code;
+        Assert.Equal(CpuExitReason.Budget, _processor.Run(2).Reason);
+        Assert.Equal(2u, _processor.Registers[GeneralRegister.Ebx]);
+    }
+
     public void Dispose()
     {
         _processor.Dispose();
