@@ -26,20 +26,19 @@ internal sealed unsafe class CpuFixture : IDisposable
 
     private const uint Directory = 0x80000;
     private const uint Table = 0x81000;
-    private readonly byte* _memory;
+    private readonly TestRam _ram;
     private readonly bool _ownsMemory;
 
     public CpuFixture()
-        : this((byte*)NativeMemory.AlignedAlloc(MemoryBytes, 4096), ownsMemory: true)
+        : this(new TestRam(MemoryBytes), ownsMemory: true)
     {
-        new Span<byte>(_memory, MemoryBytes).Clear();
     }
 
-    private CpuFixture(byte* memory, bool ownsMemory)
+    private CpuFixture(TestRam ram, bool ownsMemory)
     {
-        _memory = memory;
+        _ram = ram;
         _ownsMemory = ownsMemory;
-        Processor = new Processor(new Ram(memory));
+        Processor = new Processor(ram);
         Registers.Cr0 = Cr0.ProtectionEnable | Cr0.ExtensionType | Cr0.WriteProtect;
         Registers.SetSegment(SegmentName.Cs, new SegmentValue(8, 0, uint.MaxValue, 0xC09B));
         foreach (SegmentName name in new[] { SegmentName.Es, SegmentName.Ss, SegmentName.Ds, SegmentName.Gs })
@@ -55,10 +54,10 @@ internal sealed unsafe class CpuFixture : IDisposable
     public ProcessorRegisters Registers => Processor.Registers;
 
     /// <summary>Another processor over the same memory. Dispose of it first.</summary>
-    public CpuFixture Neighbour() => new(_memory, ownsMemory: false);
+    public CpuFixture Neighbour() => new(_ram, ownsMemory: false);
 
     /// <summary>Bytes of physical memory.</summary>
-    public Span<byte> Bytes(uint address, int length) => new Span<byte>(_memory, MemoryBytes).Slice((int)address, length);
+    public Span<byte> Bytes(uint address, int length) => _ram.Bytes(0, MemoryBytes).Slice((int)address, length);
 
     /// <summary>Turns paging on: the first 4 MiB map to themselves, supervisor, writable.</summary>
     public void EnablePaging()
@@ -87,7 +86,7 @@ internal sealed unsafe class CpuFixture : IDisposable
         if (!place.SequenceEqual(code))
         {
             code.CopyTo(place);
-            Processor.NotifyStore((nint)(_memory + Code), code.Length);
+            Processor.NotifyStore((nint)_ram.At(Code), code.Length);
         }
 
         Registers.Eip = Code;
@@ -122,14 +121,8 @@ internal sealed unsafe class CpuFixture : IDisposable
         Processor.Dispose();
         if (_ownsMemory)
         {
-            NativeMemory.AlignedFree(_memory);
+            _ram.Dispose();
         }
-    }
-
-    private sealed class Ram(byte* memory) : PhysicalMemory
-    {
-        public override PhysicalPage Find(ulong page, bool write) =>
-            page < MemoryBytes >> 12 ? PhysicalPage.Memory(memory + (page << 12)) : PhysicalPage.Device;
     }
 }
 

@@ -20,13 +20,11 @@ public sealed unsafe class StringFixture : IDisposable
     /// <summary>Where the page directory is; the table of the first 4 MiB lies behind it.</summary>
     public const uint Directory = 0x100000;
 
-    private readonly byte* _memory;
+    private readonly TestRam _ram = new(MemoryBytes);
 
     public StringFixture(ProcessorOptions? options = null)
     {
-        _memory = (byte*)NativeMemory.AlignedAlloc(MemoryBytes, 4096);
-        Memory.Clear();
-        Processor = new Processor(new Board(_memory), options);
+        Processor = new Processor(_ram, options);
         Registers.Cr0 = Cr0.ProtectionEnable | Cr0.ExtensionType;
         Flat(0);
         Registers[GeneralRegister.Esp] = 0x20000;
@@ -37,7 +35,7 @@ public sealed unsafe class StringFixture : IDisposable
 
     public ProcessorRegisters Registers => Processor.Registers;
 
-    public Span<byte> Memory => new(_memory, MemoryBytes);
+    public Span<byte> Memory => _ram.Bytes(0, MemoryBytes);
 
     internal CpuState* State => Processor.State;
 
@@ -148,13 +146,7 @@ public sealed unsafe class StringFixture : IDisposable
     public void Dispose()
     {
         Processor.Dispose();
-        NativeMemory.AlignedFree(_memory);
-    }
-
-    private sealed class Board(byte* memory) : PhysicalMemory
-    {
-        public override PhysicalPage Find(ulong page, bool write) =>
-            page < MemoryBytes / 4096 ? PhysicalPage.Memory(memory + (page * 4096)) : PhysicalPage.Device;
+        _ram.Dispose();
     }
 }
 

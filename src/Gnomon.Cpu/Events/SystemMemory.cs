@@ -1,13 +1,12 @@
 using System.Runtime.CompilerServices;
 using Gnomon.Cpu.Execution;
 using Gnomon.Cpu.Memory;
-using Gnomon.Memory;
 
 namespace Gnomon.Cpu.Events;
 
 /// <summary>What the processor itself reads and writes at linear addresses, with supervisor rights: descriptors, gates, task states
 /// (Intel SDM vol. 3, 4.6.1: implicit supervisor-mode accesses). A member that returns false has recorded why.</summary>
-// SAFETY: the state is that of a live Processor; a TLB entry whose tag matches the page of the last byte covers all bytes of the access.
+// SAFETY: the state is that of a live Processor; a pointer holds for the bytes that were prepared, until the next access.
 internal static unsafe class SystemMemory
 {
     /// <summary>Records an exception.</summary>
@@ -66,20 +65,8 @@ internal static unsafe class SystemMemory
         }
     }
 
-    /// <summary>Prepares an access of up to eight bytes with rights of one's choice: by the TLB if it can.</summary>
+    /// <summary>Prepares an access with rights of one's choice.</summary>
     /// <returns>Where the bytes are, or null: the reason is recorded.</returns>
-    public static byte* Find(CpuState* c, uint address, uint size, bool write, bool user)
-    {
-        LinearMemory memory = Processor.Of(c).Linear;
-        if (!user || (c->Mode & BlockMode.AlignmentChecked) == 0)
-        {
-            TlbEntry* entry = (user ? memory.User : memory.Supervisor).Data + ((address >> PageSize.Shift) & (SoftTlb.Entries - 1));
-            if (((address + (size - 1)) & ~PageSize.OffsetMask) == (write ? entry->WriteTag : entry->ReadTag))
-            {
-                return (byte*)entry->Delta + address;
-            }
-        }
-
-        return memory.Prepare(address, size, write ? AccessKind.Write : AccessKind.Read, user);
-    }
+    public static byte* Find(CpuState* c, uint address, uint size, bool write, bool user) =>
+        Processor.Of(c).Linear.Prepare(address, size, write ? AccessKind.Write : AccessKind.Read, user);
 }

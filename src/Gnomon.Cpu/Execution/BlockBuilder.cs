@@ -15,7 +15,7 @@ internal sealed unsafe class BlockBuilder
     public const int MaxLength = 15;
 
     // What the profile lacks must not change what its prefixes mean: F3 0F BC is BSF here, not TZCNT; the hints are NOPs.
-    private const DecoderOptions Options = DecoderOptions.ForceReservedNop | DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD | DecoderOptions.NoLahfSahf64;
+    private const DecoderOptions Options = DecoderOptions.ForceReservedNop | DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD;
 
     private readonly BytesReader _reader = new();
     private readonly Decoder _decoder16;

@@ -46,13 +46,9 @@ internal sealed unsafe class BlockFinder
             return Find();
         }
 
-        if (fetch->Code == null)
-        {
-            fetch->Code = _blocks.Enter(fetch->Host, fetch->Version);
-        }
-
+        CodePage* page = PageOf(fetch);
         byte* start = fetch->Host + (address & PageSize.OffsetMask);
-        Block* block = BlockCache.Find(fetch->Code, start, c->Mode);
+        Block* block = BlockCache.Find(page, start, c->Mode);
         if (block != null && block->SecondPage != null && !SecondPageIsSame(block, address))
         {
             if (c->Pending != Pending.None)
@@ -60,13 +56,13 @@ internal sealed unsafe class BlockFinder
                 return null;
             }
 
-            BlockCache.Remove(fetch->Code, block);
+            BlockCache.Remove(page, block);
             block = null;
         }
 
         if (block == null)
         {
-            block = Build(fetch->Code, start, address);
+            block = Build(page, start, address);
             if (block == null)
             {
                 return null;
@@ -87,6 +83,17 @@ internal sealed unsafe class BlockFinder
         return Block.Head(block);
     }
 
+    // The record of a page's blocks, which the fetch TLB keeps at hand.
+    private CodePage* PageOf(FetchEntry* fetch)
+    {
+        if (fetch->Code == null)
+        {
+            fetch->Code = _blocks.Enter(fetch->Host, fetch->Version);
+        }
+
+        return fetch->Code;
+    }
+
     private Block* Build(CodePage* page, byte* start, uint address)
     {
         Block* block = _blocks.Begin();
@@ -100,11 +107,11 @@ internal sealed unsafe class BlockFinder
             }
 
             byte* host = second->Host;
-            second->Code = _blocks.Enter(host, second->Version);
+            CodePage* secondPage = PageOf(second);
             ops = _builder.BuildCrossing(block, start, host, _state->Mode);
-            block->SecondDrops = second->Code->Drops;
+            block->SecondDrops = secondPage->Drops;
             uint inSecond = (uint)(block->Length - (PageSize.Bytes - (int)((nuint)start & PageSize.OffsetMask)));
-            if (BlockCache.Mark(second->Code, 0, Math.Max(inSecond, 1)))
+            if (BlockCache.Mark(secondPage, 0, Math.Max(inSecond, 1)))
             {
                 _linear.ProtectPage(host);
             }
@@ -126,12 +133,7 @@ internal sealed unsafe class BlockFinder
             return false;
         }
 
-        if (second->Code == null)
-        {
-            second->Code = _blocks.Enter(second->Host, second->Version);
-        }
-
-        return second->Code->Drops == block->SecondDrops;
+        return PageOf(second)->Drops == block->SecondDrops;
     }
 
     // Instructions that would cross the code segment's limit are cut off; the first of them faults when it is reached.

@@ -10,11 +10,14 @@ namespace Gnomon.Cpu.Execution;
 // SAFETY: the pointers are those of static methods.
 internal sealed unsafe class InstructionTable
 {
-    private readonly delegate*<ref OpBuilder, void>[] _makers = new delegate*<ref OpBuilder, void>[Enum.GetValues<Code>().Length];
-    private readonly bool[] _lockable = new bool[Enum.GetValues<Code>().Length];
+    private readonly delegate*<ref OpBuilder, void>[] _makers;
+    private readonly bool[] _lockable;
 
     private InstructionTable()
     {
+        int forms = Enum.GetValues<Code>().Length;
+        _makers = new delegate*<ref OpBuilder, void>[forms];
+        _lockable = new bool[forms];
         Alu.Register(this);
         Moves.Register(this);
         Branches.Register(this);

@@ -90,9 +90,6 @@ internal enum OpFlags : byte
 
     /// <summary>LOCK.</summary>
     Lock = 16,
-
-    /// <summary>The memory operand's address is based on ESP after a pop (POP [ESP+n]).</summary>
-    Other = 32,
 }
 
 /// <summary>Behind a block's last op: where its two ways out lead. Each begins as a stub that finds the block and patches it in.</summary>

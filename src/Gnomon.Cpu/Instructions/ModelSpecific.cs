@@ -35,19 +35,9 @@ internal static unsafe class ModelSpecific
     private static Op* Read(CpuState* c, Op* o)
     {
         Processor processor = Processor.Of(c);
-        if (!processor.Options.Profile.Has(FeatureMsr))
+        if (!MayUse(processor, c, o, 0x0F32))
         {
-            return Ops.Fault(c, o, Vector.InvalidOpcode);
-        }
-
-        if (c->Cpl != 0)
-        {
-            return Ops.Fault(c, o, Vector.GeneralProtection, 0);
-        }
-
-        if ((processor.Intercepts & Intercepts.ModelSpecific) != 0)
-        {
-            return CpuIdentity.Intercept(c, o, 0x0F32);
+            return null;
         }
 
         if (!Has(processor.Options.Profile, c->Registers[Ecx]))
@@ -71,19 +61,9 @@ internal static unsafe class ModelSpecific
     private static Op* Write(CpuState* c, Op* o)
     {
         Processor processor = Processor.Of(c);
-        if (!processor.Options.Profile.Has(FeatureMsr))
+        if (!MayUse(processor, c, o, 0x0F30))
         {
-            return Ops.Fault(c, o, Vector.InvalidOpcode);
-        }
-
-        if (c->Cpl != 0)
-        {
-            return Ops.Fault(c, o, Vector.GeneralProtection, 0);
-        }
-
-        if ((processor.Intercepts & Intercepts.ModelSpecific) != 0)
-        {
-            return CpuIdentity.Intercept(c, o, 0x0F30);
+            return null;
         }
 
         ulong value = ((ulong)c->Registers[Edx] << 32) | c->Registers[Eax];
@@ -104,6 +84,30 @@ internal static unsafe class ModelSpecific
         }
 
         return Ops.Finish(c, o);
+    }
+
+    // If not, the instruction has given up: with a fault, or as an exit.
+    private static bool MayUse(Processor processor, CpuState* c, Op* o, uint opcode)
+    {
+        if (!processor.Options.Profile.Has(FeatureMsr))
+        {
+            Ops.Fault(c, o, Vector.InvalidOpcode);
+            return false;
+        }
+
+        if (c->Cpl != 0)
+        {
+            Ops.Fault(c, o, Vector.GeneralProtection, 0);
+            return false;
+        }
+
+        if ((processor.Intercepts & Intercepts.ModelSpecific) != 0)
+        {
+            CpuIdentity.Intercept(c, o, opcode);
+            return false;
+        }
+
+        return true;
     }
 
     // What is not executable depends on NXE, and so do translations of fetches.

@@ -1,5 +1,5 @@
+using Gnomon.Cpu.Events;
 using Gnomon.Cpu.Execution;
-using Gnomon.Cpu.Memory;
 
 namespace Gnomon.Cpu.Instructions;
 
@@ -33,7 +33,7 @@ internal static unsafe class PortPermission
             return Refuse(c);
         }
 
-        if (!Access.TryReadSystem(c, task->Base + MapBaseField, 2, out uint mapBase))
+        if (!SystemMemory.TryRead(c, task->Base + MapBaseField, 2, out uint mapBase))
         {
             return false;
         }
@@ -44,7 +44,7 @@ internal static unsafe class PortPermission
             return Refuse(c);
         }
 
-        if (!Access.TryReadSystem(c, task->Base + at, 2, out uint bits))
+        if (!SystemMemory.TryRead(c, task->Base + at, 2, out uint bits))
         {
             return false;
         }

@@ -54,40 +54,6 @@ internal static unsafe class Access
         return Commit(c, place);
     }
 
-    /// <summary>Reads what the processor itself needs, with supervisor rights, at a linear address: descriptors, task states, gates.</summary>
-    public static bool TryReadSystem(CpuState* c, uint address, uint size, out uint value)
-    {
-        byte* place = Processor.Of(c).Linear.Prepare(address, size, AccessKind.Read, user: false);
-        value = place == null ? 0 : Load(place, size);
-        return place != null;
-    }
-
-    /// <summary>Reads eight bytes with supervisor rights.</summary>
-    public static bool TryReadSystem64(CpuState* c, uint address, out ulong value)
-    {
-        byte* place = Processor.Of(c).Linear.Prepare(address, 8, AccessKind.Read, user: false);
-        value = place == null ? 0 : Unsafe.ReadUnaligned<ulong>(place);
-        return place != null;
-    }
-
-    /// <summary>Writes with supervisor rights at a linear address.</summary>
-    public static bool TryWriteSystem(CpuState* c, uint address, uint size, uint value)
-    {
-        LinearMemory memory = Processor.Of(c).Linear;
-        byte* place = memory.Prepare(address, size, AccessKind.Write, user: false);
-        if (place == null)
-        {
-            return false;
-        }
-
-        Store(place, size, value);
-        return memory.Commit(place);
-    }
-
-    /// <summary>Whether bytes can be written with supervisor rights: nothing is written, faults are recorded. D is set, as by a write.</summary>
-    public static bool TryProbeSystem(CpuState* c, uint address, uint size, bool user) =>
-        Processor.Of(c).Linear.Prepare(address, size, AccessKind.Write, user) != null;
-
     /// <summary>Reads 1, 2 or 4 bytes at a host address.</summary>
     public static uint Load(byte* place, uint size) => size switch
     {

@@ -188,7 +188,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         return tlb.FindFetch(address);
     }
 
-    /// <summary>Walks for a look: what an access would find, without A, D or a fill. For debuggers.</summary>
+    /// <summary>What lies at a physical page: for tables that the processor reads itself.</summary>
     public PhysicalPage FindPhysical(ulong page) => _physical.Find(page, write: false);
 
     /// <summary>Drops all translations.</summary>
