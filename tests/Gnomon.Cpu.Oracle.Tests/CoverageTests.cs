@@ -47,7 +47,6 @@ public sealed class CoverageTests
         using var host = HostProcessor.Start();
         var campaign = new Campaign(host, new Echo());
         campaign.Run(Profile.Compared, 0, TestSettings.Steps(Profile.Compared.Count * 60));
-        Console.WriteLine(campaign.Table());
         Assert.All(Profile.Compared, code =>
         {
             (int cases, int faults, _) = campaign.Counts[code];
