@@ -1,4 +1,5 @@
 using Gnomon.Cpu;
+using Gnomon.Devices;
 
 namespace Gnomon.Monitor;
 
@@ -91,6 +92,14 @@ public sealed class RealClock : MachineClock
 
     /// <inheritdoc/>
     public override bool TrySkipTo(ulong instructions, ulong deadline) => false;
+}
+
+/// <summary>A machine's clock as its devices see it.</summary>
+internal sealed class GuestClock(MachineClock clock, Processor processor) : IDeviceClock
+{
+    public ulong Nanoseconds => clock.At(processor.Instructions);
+
+    public DateTimeOffset WallClock => clock.Start.AddTicks((long)(Nanoseconds / 100));
 }
 
 /// <summary>The time-stamp counter of a processor under a machine's clock, at exactly <see cref="MachineClock.TscKhz"/>.</summary>

@@ -1,6 +1,7 @@
 using System.Numerics;
 using Gnomon.Cpu;
 using Gnomon.Cpu.Memory;
+using Gnomon.Devices;
 using Gnomon.Memory;
 using Gnomon.Shadow;
 
@@ -32,7 +33,7 @@ internal sealed class GuestSession : IDisposable
         {
             Load(options);
             Gpa windows = new(((ulong)options.MemoryMiB << 20) + DeviceGap);
-            Devices = options.Devices?.Invoke(new DeviceSite(Memory, windows, () => clockOf(processor), lines)) ?? new GuestDevices();
+            Devices = options.Devices?.Invoke(new DeviceSite(Memory, windows, new GuestClock(_clock, processor), lines)) ?? new GuestDevices();
             ShadowOptions shadow = Devices.Mmio is null ? options.Shadow
                 : options.Shadow with { Devices = [.. options.Shadow.Devices, new DeviceWindow(windows, Devices.WindowBytes)] };
             Mmu = options.Pae ? ShadowMmu.CreatePae(Memory, shadow, switcher.Pages) : ShadowMmu.CreateTwoLevel(Memory, shadow, switcher.Pages);
@@ -47,8 +48,6 @@ internal sealed class GuestSession : IDisposable
 
         Stack = new GuestStack(Mmu);
         Delivery = new EventDelivery(Cpu, Stack);
-
-        ulong clockOf(Processor running) => _clock.At(running.Instructions);
     }
 
     public InterruptLines Lines { get; }
@@ -89,7 +88,7 @@ internal sealed class GuestSession : IDisposable
     public ulong Now => _clock.At(Cpu.Processor.Instructions);
 
     /// <summary>When something is due.</summary>
-    public ulong NextDeadline => Math.Min(ClockEvent, Devices.Work?.NextDeadline ?? ulong.MaxValue);
+    public ulong NextDeadline => Math.Min(ClockEvent, Devices.Scheduler?.NextDeadline ?? ulong.MaxValue);
 
     /// <summary>Hypercall 1: the guest declares itself.</summary>
     public void Initialise(uint address)
@@ -118,9 +117,9 @@ internal sealed class GuestSession : IDisposable
             Lines.Raise(0);
         }
 
-        if (Devices.Work is { } work && work.NextDeadline <= now)
+        if (Devices.Scheduler is { } scheduler && scheduler.NextDeadline <= now)
         {
-            work.RunDue();
+            scheduler.RunDue();
         }
     }
 

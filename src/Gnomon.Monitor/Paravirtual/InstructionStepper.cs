@@ -88,14 +88,13 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
         if (exit.IsWrite)
         {
             BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
-            session.Devices.Ports?.Write(exit.Port, data[..exit.Size]);
+            session.Devices.Ports.Write(exit.Port, data[..exit.Size]);
             session.Cpu.Processor.CompleteWrite();
             return;
         }
 
         data.Clear();
-        data[..exit.Size].Fill(0xFF);
-        session.Devices.Ports?.Read(exit.Port, data[..exit.Size]);
+        session.Devices.Ports.Read(exit.Port, data[..exit.Size]);
         session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
     }
 

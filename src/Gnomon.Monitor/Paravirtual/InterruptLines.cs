@@ -1,3 +1,5 @@
+using Gnomon.Devices;
+
 namespace Gnomon.Monitor;
 
 /// <summary>The 32 interrupts of a paravirtual guest. Edges: one that is raised is delivered once. Any thread may raise.</summary>
@@ -33,6 +35,14 @@ public sealed class InterruptLines
         _changed = true;
     }
 
+    /// <summary>An interrupt as a device's line: up raises it, down takes it back if it was not delivered yet.</summary>
+    /// <param name="number">0 … 31.</param>
+    public IInterruptLine Line(int number)
+    {
+        _ = Bit(number);
+        return new InterruptLine(this, number);
+    }
+
     /// <summary>Those that wait, one bit each.</summary>
     internal uint Waiting => (uint)Volatile.Read(ref _waiting);
 
@@ -49,6 +59,13 @@ public sealed class InterruptLines
     {
         Volatile.Write(ref _waiting, 0);
         _changed = false;
+    }
+
+    private sealed class InterruptLine(InterruptLines lines, int number) : IInterruptLine
+    {
+        public void Raise() => lines.Raise(number);
+
+        public void Lower() => lines.Lower(number);
     }
 
     private static int Bit(int number) =>

@@ -1,4 +1,5 @@
 using Gnomon.Cpu;
+using Gnomon.Devices;
 using Gnomon.Memory;
 using Gnomon.Shadow;
 
@@ -46,23 +47,23 @@ public sealed record ParavirtualOptions
 }
 
 /// <summary>What a device maker is given.</summary>
-/// <param name="Memory">The guest's memory.</param>
+/// <param name="Memory">The guest's memory. Code decoded from what is written there is dropped; no observer is needed.</param>
 /// <param name="Windows">Where the device windows begin: 1 MiB behind the end of memory.</param>
-/// <param name="Nanoseconds">The machine's time.</param>
+/// <param name="Clock">The machine's time, for a <see cref="DeviceScheduler"/>.</param>
 /// <param name="Interrupts">Where devices raise interrupts 0 … 31; 0 is the timer's. May be used from any thread.</param>
-public sealed record DeviceSite(GuestMemory Memory, Gpa Windows, Func<ulong> Nanoseconds, InterruptLines Interrupts);
+public sealed record DeviceSite(GuestMemory Memory, Gpa Windows, IDeviceClock Clock, InterruptLines Interrupts);
 
-/// <summary>A guest's devices.</summary>
+/// <summary>A guest's devices. They are used with the guest's lock held.</summary>
 public sealed record GuestDevices
 {
-    /// <summary>Ports; null: none.</summary>
-    public IPortSpace? Ports { get; init; }
+    /// <summary>Ports.</summary>
+    public PortBus Ports { get; init; } = new();
 
-    /// <summary>Windows; null: none.</summary>
-    public IMmioSpace? Mmio { get; init; }
+    /// <summary>Windows; null: no address is a device's.</summary>
+    public MmioBus? Mmio { get; init; }
 
     /// <summary>What they will do later; null: nothing.</summary>
-    public IDeviceWork? Work { get; init; }
+    public DeviceScheduler? Scheduler { get; init; }
 
     /// <summary>Bytes of guest-physical addresses, from <see cref="DeviceSite.Windows"/> on, that are theirs.</summary>
     public uint WindowBytes { get; init; } = 1 << 20;

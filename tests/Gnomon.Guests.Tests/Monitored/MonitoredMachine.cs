@@ -50,7 +50,7 @@ internal sealed class MonitoredMachine : IDisposable
         PciBus pci = new(mmio, new HostBridge());
         ports.Map(PciBus.FirstPort, PciBus.PortCount, pci);
         ports.Map(0x64, 1, new ConstantPort(1));
-        DeviceScheduler scheduler = new(new Clock(site.Nanoseconds));
+        DeviceScheduler scheduler = new(site.Clock);
         DeviceEnvironment environment = new(new DeviceMemory(site.Memory), scheduler, new Listener());
         List<VirtioDevice> devices = [new VirtioConsole(_output)];
         if (disk is not null)
@@ -60,12 +60,12 @@ internal sealed class MonitoredMachine : IDisposable
 
         for (int i = 0; i < devices.Count; i++)
         {
-            VirtioPciFunction function = new(devices[i], environment, new Line(site.Interrupts, i + 1), (byte)(i + 1));
+            VirtioPciFunction function = new(devices[i], environment, site.Interrupts.Line(i + 1), (byte)(i + 1));
             pci.Add(i + 1, function);
             function.PlaceWindow(0, new Gpa(site.Windows.Value + ((ulong)i << 12)));
         }
 
-        return new GuestDevices { Ports = new Ports(ports), Mmio = new Mmio(mmio), Work = new Work(scheduler), WindowBytes = (uint)devices.Count << 12 };
+        return new GuestDevices { Ports = ports, Mmio = mmio, Scheduler = scheduler, WindowBytes = (uint)devices.Count << 12 };
     }
 
     private sealed class Output : IConsoleOutput
@@ -75,13 +75,6 @@ internal sealed class MonitoredMachine : IDisposable
         public void Write(ReadOnlySpan<byte> bytes) => Text.Append(Encoding.Latin1.GetString(bytes));
     }
 
-    private sealed class Clock(Func<ulong> now) : IDeviceClock
-    {
-        public ulong Nanoseconds => now();
-
-        public DateTimeOffset WallClock => DateTimeOffset.UnixEpoch.AddTicks((long)(now() / 100));
-    }
-
     private sealed class Listener : IDeviceListener
     {
         public void HostFailed(string device, string message) => throw new InvalidOperationException($"{device}: {message}");
@@ -89,33 +82,5 @@ internal sealed class MonitoredMachine : IDisposable
         public void GuestBrokeRules(string device, string message)
         {
         }
-    }
-
-    private sealed class Line(InterruptLines lines, int number) : IInterruptLine
-    {
-        public void Raise() => lines.Raise(number);
-
-        public void Lower() => lines.Lower(number);
-    }
-
-    private sealed class Ports(PortBus bus) : IPortSpace
-    {
-        public void Read(ushort port, Span<byte> data) => bus.Read(port, data);
-
-        public void Write(ushort port, ReadOnlySpan<byte> data) => bus.Write(port, data);
-    }
-
-    private sealed class Mmio(MmioBus bus) : IMmioSpace
-    {
-        public void Read(Gpa address, Span<byte> data) => bus.Read(address, data);
-
-        public void Write(Gpa address, ReadOnlySpan<byte> data) => bus.Write(address, data);
-    }
-
-    private sealed class Work(DeviceScheduler scheduler) : IDeviceWork
-    {
-        public ulong NextDeadline => scheduler.NextDeadline;
-
-        public void RunDue() => scheduler.RunDue();
     }
 }
