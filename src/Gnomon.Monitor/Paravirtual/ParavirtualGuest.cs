@@ -11,7 +11,7 @@ namespace Gnomon.Monitor;
 /// </summary>
 /// <remarks>One thread runs a guest. Its lock (<see cref="GuestMemory.Gate"/> of <see cref="Memory"/>) is held while the host works for
 /// it, and not while it runs. <see cref="RequestStop"/> and <see cref="Interrupts"/> may be used from any thread.</remarks>
-public sealed class ParavirtualGuest : IDisposable
+public sealed class ParavirtualGuest : IGuest
 {
     // So that shootdowns asked for by other threads are seen: at a million instructions in 10 ms, some 0.1 ms.
     private const ulong MaxSlice = 10_000;
@@ -71,6 +71,9 @@ public sealed class ParavirtualGuest : IDisposable
 
     /// <summary>The shadow tables; other ones after a restart.</summary>
     public IShadowMmu Mmu => _session.Mmu;
+
+    /// <inheritdoc/>
+    IShadowMmu? IGuest.Mmu => _session.Mmu;
 
     /// <summary>The guest's memory; another one after a restart.</summary>
     public GuestMemory Memory => _session.Memory;
