@@ -197,6 +197,14 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         }
     }
 
+    /// <summary>Treats one more linear page as a device for the next instruction: one that touches several such pages needs them all at once.</summary>
+    public void AddRedirection(Redirection redirection)
+    {
+        ArgumentNullException.ThrowIfNull(redirection);
+        Linear.Redirection = redirection with { Next = Linear.Redirection };
+        Linear.FlushPage(redirection.Page);
+    }
+
     /// <summary>Drops cached translations: all, or all but global ones.</summary>
     public void FlushTranslations(bool keepGlobal = false)
     {
