@@ -19,6 +19,10 @@ internal sealed class GuestPaging : IDisposable
     private const Intercepts Shadowed = Intercepts.PageFault | Intercepts.ControlWrite | Intercepts.ControlRead | Intercepts.InvalidatePage
         | Intercepts.ModelSpecific;
 
+    // Bits that CR0 has; others read as zero whatever is written.
+    private const uint Cr0Bits = Cr0.ProtectionEnable | Cr0.MonitorCoprocessor | Cr0.Emulation | Cr0.TaskSwitched | Cr0.NumericError
+        | Cr0.WriteProtect | Cr0.AlignmentMask | Cr0.NotWriteThrough | Cr0.CacheDisable | Cr0.Paging;
+
     private readonly GuestMemory _memory;
     private readonly Processor _processor;
     private readonly TranslatedMemory _physical;
@@ -96,7 +100,7 @@ internal sealed class GuestPaging : IDisposable
         switch (exit.Register)
         {
             case 0:
-                return TryWriteCr0(value | Cr0.ExtensionType);
+                return TryWriteCr0((value & Cr0Bits) | Cr0.ExtensionType);
             case 3:
                 return TryWriteCr3(value);
             default:
@@ -226,17 +230,10 @@ internal sealed class GuestPaging : IDisposable
         return true;
     }
 
+    // New tables, not the old ones in linear mode: pages that hold tables of address spaces which are still known would stay watched.
     private void LeavePaging()
     {
-        if (_isPae)
-        {
-            Replace(pae: false);
-        }
-        else
-        {
-            Mmu.EnterLinear(Number);
-        }
-
+        Replace(pae: false);
         _processor.Registers.Cr3 = _cr3;
         Stand(shadowed: false);
     }
