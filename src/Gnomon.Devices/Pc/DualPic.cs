@@ -63,7 +63,7 @@ public sealed class DualPic : IDeviceState
 
     /// <summary>
     /// The processor's INTA cycles: the interrupt of the highest priority is in service now. When there is none any more, the answer
-    /// is a spurious IRQ 7 (or 15, with the cascade in service), as the chips have it.
+    /// is a spurious IRQ 7. (A spurious 15 needs a slave's request that goes between the two INTA cycles; here they are one step.)
     /// </summary>
     /// <returns>The vector.</returns>
     public byte Acknowledge()

@@ -150,7 +150,8 @@ internal sealed class PitCounter(bool gate)
         }
         else if (stopped && _run is { } run)
         {
-            _run = run with { Base = now - _frozen };
+            bool struck = _mode == 4 && _frozen == run.Count && now - run.Base > _frozen;
+            _run = run with { Base = now - _frozen, Struck = run.Struck || struck };
         }
 
         if (up && _hasCount && _mode is 1 or 2 or 3 or 5)
@@ -168,8 +169,14 @@ internal sealed class PitCounter(bool gate)
     public bool Output(long now)
     {
         Settle(now);
-        return _run is not { } run ? _mode != 0
-            : (GateStops && _mode is 2 or 3) || run.Output(_mode, Elapsed(run, now));
+        if (_run is not { } run)
+        {
+            return _mode != 0;
+        }
+
+        // The gate stops the count, but not the end of a strobe.
+        bool strobe = _mode == 4 && GateStops && _frozen == run.Count;
+        return (GateStops && _mode is 2 or 3) || run.Output(_mode, strobe ? now - run.Base : Elapsed(run, now));
     }
 
     /// <summary>The first tick after <paramref name="now"/> at which the output rises, if nobody touches the counter; or <see cref="PitRun.Never"/>.</summary>
@@ -243,6 +250,7 @@ internal sealed class PitCounter(bool gate)
         writer.Write(run is not null);
         writer.Write((ulong)(run?.Base ?? 0));
         writer.Write((uint)(run?.Count ?? 1));
+        writer.Write(run?.Struck ?? false);
     }
 
     private static PitRun? LoadRun(StateReader reader)
@@ -250,7 +258,8 @@ internal sealed class PitCounter(bool gate)
         bool there = reader.ReadBoolean();
         long start = (long)reader.ReadUInt64();
         int count = reader.ReadCount(1 << 16, "a count");
-        return count == 0 ? throw reader.Damaged("a count is 0") : there ? new PitRun(start, count) : null;
+        bool struck = reader.ReadBoolean();
+        return count == 0 ? throw reader.Damaged("a count is 0") : there ? new PitRun(start, count, struck) : null;
     }
 
     private bool GateStops => !_gate && _mode is 0 or 2 or 3 or 4;

@@ -6,7 +6,8 @@ namespace Gnomon.Devices;
 /// </summary>
 /// <param name="Base">The tick of the load; in mode 3, of the start of the cycle.</param>
 /// <param name="Count">What was loaded, at least 1.</param>
-internal readonly record struct PitRun(long Base, int Count)
+/// <param name="Struck">In mode 4: the strobe is over, though the gate has stopped the count at it.</param>
+internal readonly record struct PitRun(long Base, int Count, bool Struck = false)
 {
     /// <summary>The tick of what does not come.</summary>
     public const long Never = long.MaxValue;
@@ -22,7 +23,7 @@ internal readonly record struct PitRun(long Base, int Count)
         0 or 1 => elapsed >= Count,
         2 => elapsed % Count != Count - 1,
         3 => elapsed % Count < HighHalf,
-        _ => elapsed != Count,
+        _ => elapsed != Count || Struck,
     };
 
     /// <summary>What the counting element holds, before it is brought into its range.</summary>
@@ -49,7 +50,7 @@ internal readonly record struct PitRun(long Base, int Count)
         }
 
         long only = Base + Count + (mode >= 4 ? 1 : 0);
-        return only > after ? only : Never;
+        return only > after && !Struck ? only : Never;
     }
 
     /// <summary>When a new count is loaded that is written during this run, in modes 2 and 3: at the end of the cycle or half cycle.</summary>

@@ -212,7 +212,7 @@ public sealed class Uart16550 : IDeviceState
                 return status;
             case 6:
                 byte modem = _msr;
-                _msr &= 0xF0;
+                _msr = (byte)(modem & 0xF0);
                 Drive();
                 return modem;
             default:
@@ -353,17 +353,16 @@ public sealed class Uart16550 : IDeviceState
         if (enable != _fifos || (enable && (value & 2) != 0))
         {
             _fifoCount = 0;
-            _overrun = false;
         }
 
         _fifos = enable;
-        _trigger = !enable ? (byte)1 : (value >> 6) switch
+        _trigger = (byte)(!enable ? 1 : (value >> 6) switch
         {
             0 => 1,
             1 => 4,
             2 => 8,
             _ => 14,
-        };
+        });
 
         if (enable && (value & 4) != 0)
         {
