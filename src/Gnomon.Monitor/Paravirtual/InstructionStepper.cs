@@ -100,11 +100,21 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
 
     private void ReadMemory(in CpuExit exit)
     {
-        statistics.DeviceAccesses++;
         Span<byte> data = stackalloc byte[8];
         data.Clear();
         data[..exit.Size].Fill(0xFF);
-        session.Devices.Mmio?.Read(new Gpa(exit.Physical), data[..exit.Size]);
+        Gpa address = new(exit.Physical);
+        if (IsMemory(address))
+        {
+            // A watched page, by an instruction that reads and writes.
+            GuestDeath.Unless(session.Memory.Read(address, data[..exit.Size]), "memory", address.Value);
+        }
+        else
+        {
+            statistics.DeviceAccesses++;
+            session.Devices.Mmio?.Read(address, data[..exit.Size]);
+        }
+
         session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
     }
 
@@ -113,7 +123,7 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
         Span<byte> data = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
         Gpa address = new(exit.Physical);
-        if (session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0)
+        if (IsMemory(address))
         {
             // A watched page: the engine hears of the store.
             GuestDeath.Unless(session.Memory.Write(address, data[..exit.Size]), "memory", address.Value);
@@ -126,4 +136,7 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
 
         session.Cpu.Processor.CompleteWrite();
     }
+
+    private bool IsMemory(Gpa address) =>
+        session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
 }

@@ -136,10 +136,20 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
 
     private void Read(in CpuExit exit)
     {
-        statistics.DeviceAccesses++;
         Span<byte> data = stackalloc byte[8];
         data.Clear();
-        session.Platform.Mmio.Read(new Gpa(exit.Physical), data[..exit.Size]);
+        Gpa address = new(exit.Physical);
+        if (IsMemory(address))
+        {
+            // A watched page, by an instruction that reads and writes.
+            GuestDeath.Unless(session.Memory.Read(address, data[..exit.Size]), "memory", address.Value);
+        }
+        else
+        {
+            statistics.DeviceAccesses++;
+            session.Platform.Mmio.Read(address, data[..exit.Size]);
+        }
+
         processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
     }
 
@@ -148,7 +158,7 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
         Span<byte> data = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
         Gpa address = new(exit.Physical);
-        if (session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0)
+        if (IsMemory(address))
         {
             // A watched page: the engine hears of the store.
             GuestDeath.Unless(session.Memory.Write(address, data[..exit.Size]), "memory", address.Value);
@@ -161,4 +171,7 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
 
         processor.CompleteWrite();
     }
+
+    private bool IsMemory(Gpa address) =>
+        session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
 }
