@@ -177,8 +177,10 @@ public sealed class MachineConsole : IConsoleOutput
     }
 
     /// <summary>Hands the device what was typed and the new size. With the guest's lock held.</summary>
-    internal void Deliver(GuestParts parts)
+    /// <returns>Whether there was anything that it took.</returns>
+    internal bool Deliver(GuestParts parts)
     {
+        bool any = false;
         while (true)
         {
             byte[]? next;
@@ -192,17 +194,20 @@ public sealed class MachineConsole : IConsoleOutput
             if (size is { } now)
             {
                 parts.Resize(now.Columns, now.Rows);
+                any = true;
             }
 
             if (next is null)
             {
-                return;
+                return any;
             }
 
-            _inputTaken += parts.Type(next.AsSpan(_inputTaken));
+            int taken = parts.Type(next.AsSpan(_inputTaken));
+            any |= taken > 0;
+            _inputTaken += taken;
             if (_inputTaken < next.Length)
             {
-                return;
+                return any;
             }
 
             _inputTaken = 0;

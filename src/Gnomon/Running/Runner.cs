@@ -11,6 +11,9 @@ internal sealed class Runner : IDisposable
     // Short enough that few exits are missed between two audits.
     private const ulong AuditedStretch = 64;
 
+    // While there is more input than the device has room for.
+    private const ulong TypingStretch = 100_000;
+
     private readonly Machine _machine;
     private readonly GuestParts _parts;
     private readonly ManualResetEventSlim _wake = new();
@@ -157,14 +160,10 @@ internal sealed class Runner : IDisposable
         _nextWait = null;
         MachineOptions options = _machine.Options;
         IGuest guest = _parts.Guest;
-        lock (guest.Memory.Gate)
-        {
-            _machine.Console.Deliver(_parts);
-        }
-
+        Deliver();
         ulong nextHash = options.HashEvery == 0 ? ulong.MaxValue : ((now / options.HashEvery) + 1) * options.HashEvery;
-        ulong stretch = Math.Min(end, nextHash) - now;
-        GuestStop stop = guest.Run(options.AuditEvery > 0 ? Math.Min(stretch, AuditedStretch) : stretch);
+        ulong most = options.AuditEvery > 0 ? AuditedStretch : _machine.Console.IsInputTaken ? ulong.MaxValue : TypingStretch;
+        GuestStop stop = guest.Run(Math.Min(Math.Min(end, nextHash) - now, most));
         if (stop.Reason is not (GuestStopReason.Killed or GuestStopReason.Shutdown) && FailedAudit() is { } broken)
         {
             return Over(MachineEndReason.AuditFailed, broken, stop.Eip);
@@ -187,6 +186,8 @@ internal sealed class Runner : IDisposable
                 _machine.StartAnew();
                 _auditedExits = guest.Statistics.Traps;
                 return null;
+            case GuestStopReason.Halted when Deliver():
+                return null;
             case GuestStopReason.Halted when stop.WakeAt == ulong.MaxValue && _machine.Console.IsInputClosed && !_wake.IsSet:
                 return Over(MachineEndReason.HaltedForEver, "", stop.Eip);
             case GuestStopReason.Halted:
@@ -194,6 +195,14 @@ internal sealed class Runner : IDisposable
                 return null;
             default:
                 return null;
+        }
+    }
+
+    private bool Deliver()
+    {
+        lock (_parts.Guest.Memory.Gate)
+        {
+            return _machine.Console.Deliver(_parts);
         }
     }
 
