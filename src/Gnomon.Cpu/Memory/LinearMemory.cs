@@ -72,7 +72,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     /// <summary>What is intercepted.</summary>
     public Intercepts Intercepts { get; set; }
 
-    /// <summary>The pages that accesses are redirected from (<see cref="Processor.Redirect"/>), the last one first; null for none.</summary>
+    /// <summary>The pages that accesses are redirected from (<see cref="Processor.Redirect"/>), or null.</summary>
     public Redirection? Redirection { get; set; }
 
     /// <summary>Walks done.</summary>
