@@ -169,7 +169,7 @@ public sealed class FrameAndDescriptorTests
     [Fact]
     public void Entries_AreWhatTheCpuUses()
     {
-        // A data segment at 0x12340000: its first byte is there.
+        // A data segment whose base is 0x300000.
         TinyKernel kernel = new();
         kernel.Init();
         kernel.Call(18, 20, 0x0000_FFFF, 0x0040_9230);
