@@ -17,7 +17,12 @@ internal sealed class GuestSession : IDisposable
     private const uint TwoLevelSwitcher = 0xFFC0_0000;
     private const uint PaeSwitcher = 0xFFE0_0000;
 
+    /// <summary>A guest enables and unblocks interrupts by plain stores, and may then compute without a trap. While one waits, the host
+    /// looks again after so many instructions, as a real host's timer would make it.</summary>
+    private const ulong LookInterval = 1000;
+
     private readonly MachineClock _clock;
+    private ulong _lookAt = ulong.MaxValue;
     private ulong _lastTime;
     private bool _announced;
 
@@ -128,18 +133,24 @@ internal sealed class GuestSession : IDisposable
         }
     }
 
+    /// <summary>How many instructions may run before one must look for interrupts again, at least 1.</summary>
+    public ulong InstructionsUntilLook => _lookAt == ulong.MaxValue ? _lookAt : Math.Max(_lookAt, Cpu.Processor.Instructions + 1) - Cpu.Processor.Instructions;
+
     /// <summary>Whether an interrupt wants to be delivered to a guest that is not trapped. If its interrupts are disabled, it is told.</summary>
     public bool WantsKick()
     {
-        if (!Lines.TakeChanged() || Data is not { } data)
+        bool changed = Lines.TakeChanged();
+        if (Data is not { } data || (!changed && Cpu.Processor.Instructions < _lookAt))
         {
             return false;
         }
 
-        uint waiting = Lines.Waiting & ~data.Blocked;
+        uint lines = Lines.Waiting;
+        LookLater(lines != 0);
+        uint waiting = lines & ~data.Blocked;
         if (waiting != 0 && data.InterruptsEnabled)
         {
-            return true;
+            return Cpu.Descriptors.Gate(VectorOfLowest(waiting)).IsPresent;
         }
 
         Announce(data, waiting != 0);
@@ -152,6 +163,7 @@ internal sealed class GuestSession : IDisposable
     {
         Lines.TakeChanged();
         uint lines = Lines.Waiting;
+        LookLater(lines != 0);
         if (Data is not { } data || (lines == 0 && !_announced))
         {
             return false;
@@ -175,14 +187,13 @@ internal sealed class GuestSession : IDisposable
             return false;
         }
 
-        int number = BitOperations.TrailingZeroCount(waiting);
-        int vector = GuestDescriptors.FirstInterruptVector + number;
+        int vector = VectorOfLowest(waiting);
         if (!Cpu.Descriptors.Gate(vector).IsPresent)
         {
             return false;
         }
 
-        Lines.Lower(number);
+        Lines.Lower(vector - GuestDescriptors.FirstInterruptVector);
         Lines.TakeChanged();
         WriteTime(data);
         Delivery.DeliverInterrupt(data, LoneIret, vector);
@@ -210,6 +221,10 @@ internal sealed class GuestSession : IDisposable
         RamDisk disk = GuestLoader.LoadRamDisk(Memory, options.RamDisk.Span, kernel.End);
         GuestLoader.WriteBootParameters(Memory, options.CommandLine, disk);
     }
+
+    private static int VectorOfLowest(uint waiting) => GuestDescriptors.FirstInterruptVector + BitOperations.TrailingZeroCount(waiting);
+
+    private void LookLater(bool waiting) => _lookAt = waiting ? Cpu.Processor.Instructions + LookInterval : ulong.MaxValue;
 
     private void Announce(GuestDataPage data, bool waiting)
     {

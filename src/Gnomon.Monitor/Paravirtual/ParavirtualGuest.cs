@@ -216,7 +216,7 @@ public sealed class ParavirtualGuest : IGuest
                 return null;
             }
 
-            _session.LookForInterrupts();
+            Statistics.Interrupts += _session.LookForInterrupts() ? 1 : 0;
             if (!_session.IsHalted)
             {
                 return null;
@@ -238,6 +238,7 @@ public sealed class ParavirtualGuest : IGuest
         VirtualCpu cpu = _session.Cpu;
         ulong now = Processor.Instructions;
         ulong slice = Math.Min(Math.Min(end - now, MaxSlice), Math.Max(1, Options.Clock.InstructionsUntil(now, _session.NextDeadline)));
+        slice = Math.Min(slice, _session.InstructionsUntilLook);
         bool kick = _wantsKick && cpu.CanKick;
         if (kick)
         {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -32,11 +33,18 @@ internal sealed class TinyKernel
     /// <summary>Data.</summary>
     public const ushort UserData = 0x7B;
 
-    private readonly Dictionary<string, Label> _marks = [];
+    private readonly Dictionary<string, Label> _labels = [];
+    private readonly List<(int Instruction, string Name)> _loads = [];
+    private int _lastMark = -1;
 
-    public TinyKernel()
+    /// <summary>An empty kernel.</summary>
+    /// <param name="bare">Not even a stack pointer.</param>
+    public TinyKernel(bool bare = false)
     {
-        Code.mov(esp, Stack);
+        if (!bare)
+        {
+            Code.mov(esp, Stack);
+        }
     }
 
     public Assembler Code { get; } = new(32);
@@ -47,9 +55,34 @@ internal sealed class TinyKernel
     /// <summary>Puts a label here and remembers where it lies.</summary>
     public void Mark(string name)
     {
-        Label label = Code.CreateLabel();
+        // An instruction has one label.
+        if (_lastMark == Code.Instructions.Count)
+        {
+            Code.nop();
+        }
+
+        _lastMark = Code.Instructions.Count;
+        Label label = At(name);
         Code.Label(ref label);
-        _marks[name] = label;
+        _labels[name] = label;
+    }
+
+    /// <summary>A mark that may come later, for jumps and calls.</summary>
+    public Label At(string name)
+    {
+        if (!_labels.TryGetValue(name, out Label label))
+        {
+            _labels[name] = label = Code.CreateLabel();
+        }
+
+        return label;
+    }
+
+    /// <summary>Loads the address of a mark.</summary>
+    public void Load(AssemblerRegister32 register, string name)
+    {
+        _loads.Add((Code.Instructions.Count, name));
+        Code.mov(register, 0x5A5A_5A5A);
     }
 
     /// <summary>A hypercall with constant arguments.</summary>
@@ -72,10 +105,23 @@ internal sealed class TinyKernel
     /// <summary>Keeps a register for the test.</summary>
     public void Keep(int index, AssemblerRegister32 register) => Code.mov(__dword_ptr[Results + ((uint)index * 4)], register);
 
-    /// <summary>Hypercall 6: a gate to a label.</summary>
-    public void Gate(int vector, Label handler, int type = 0xE, int level = 0)
+    /// <summary>Keeps words from ESP up; EAX is lost.</summary>
+    public void KeepStack(int index, int words)
     {
-        Code.lea(edx, __[handler]);
+        for (int i = 0; i < words; i++)
+        {
+            Code.mov(eax, __dword_ptr[esp + (4 * i)]);
+            Keep(index + i, eax);
+        }
+    }
+
+    /// <summary>Counts in a result; no register changes.</summary>
+    public void Count(int index) => Code.inc(__dword_ptr[Results + ((uint)index * 4)]);
+
+    /// <summary>Hypercall 6: a gate to a mark.</summary>
+    public void Gate(int vector, string handler, int type = 0xE, int level = 0)
+    {
+        Load(edx, handler);
         Code.mov(ecx, edx);
         Code.and(ecx, 0xFFFF);
         Code.or(ecx, 0x61_0000);
@@ -99,14 +145,26 @@ internal sealed class TinyKernel
     /// <summary>Hypercall 4: the tables that <see cref="TinyMachine"/> has written.</summary>
     public void LoadTables() => Call(4, TinyMachine.Directory);
 
+    /// <summary>The guest's interrupts on or off, as its kernel does it.</summary>
+    public void Enable(bool on = true) => Code.mov(__dword_ptr[Data], on ? 0x200 : 0);
+
+    /// <summary>Init, the tables, a stack, level 3.</summary>
+    public void PrepareUser(uint stackPages = 1)
+    {
+        Init();
+        LoadTables();
+        LoadUserSegments();
+        SetStack(stackPages);
+    }
+
     /// <summary>Goes to level 3 by an IRET.</summary>
-    public void GoToUser(Label target, uint eflags = 0x202)
+    public void GoToUser(string target, uint eflags = 0x202)
     {
         Code.push(UserData);
         Code.push((int)UserStack);
         Code.push((int)eflags);
         Code.push(UserCode);
-        Code.lea(eax, __[target]);
+        Load(eax, target);
         Code.push(eax);
         Code.mov(ecx, (uint)UserData);
         Code.mov(ds, cx);
@@ -114,15 +172,30 @@ internal sealed class TinyKernel
         Code.iretd();
     }
 
+    /// <summary>Runs until something ends it.</summary>
+    public void Spin(string name)
+    {
+        Mark(name);
+        Code.jmp(At(name));
+    }
+
     public byte[] Build()
     {
+        Code.nop();
         using MemoryStream stream = new();
         AssemblerResult result = Code.Assemble(new StreamCodeWriter(stream), Base, BlockEncoderOptions.ReturnNewInstructionOffsets);
-        foreach ((string name, Label label) in _marks)
+        foreach ((string name, Label label) in _labels)
         {
             Addresses[name] = (uint)result.GetLabelRIP(label);
         }
 
-        return ElfBuilder.Executable(Base, stream.ToArray(), Base);
+        byte[] code = stream.ToArray();
+        foreach ((int instruction, string name) in _loads)
+        {
+            int at = (int)result.Result[0].NewInstructionOffsets[instruction] + 1;
+            BinaryPrimitives.WriteUInt32LittleEndian(code.AsSpan(at), Addresses[name]);
+        }
+
+        return ElfBuilder.Executable(Base, code, Base);
     }
 }
