@@ -37,6 +37,7 @@ internal sealed class GuestSession : IDisposable
             ShadowOptions shadow = Devices.Mmio is null ? options.Shadow
                 : options.Shadow with { Devices = [.. options.Shadow.Devices, new DeviceWindow(windows, Devices.WindowBytes)] };
             Mmu = options.Pae ? ShadowMmu.CreatePae(Memory, shadow, switcher.Pages) : ShadowMmu.CreateTwoLevel(Memory, shadow, switcher.Pages);
+            Mmu = options.Wrap?.Invoke(Mmu) ?? Mmu;
             Cpu = new VirtualCpu(switcher, Mmu, processor, frames, SwitcherAddress, options.Pae);
             Cpu.Start(options.Kernel.Entry);
         }
