@@ -8,6 +8,7 @@ internal sealed class DemoScreen(Canvas canvas, string title)
     private const int LeastColumns = 60;
     private const int LeastRows = 14;
     private const int NameWidth = 12;
+    private const int RateIntervals = 10;
 
     private readonly History[] _counters =
     [
@@ -22,9 +23,17 @@ internal sealed class DemoScreen(Canvas canvas, string title)
         new("interrupts", Ink.Faint, s => s.Interrupts),
     ];
 
+    private readonly Queue<MachineStatistics> _latest = new();
+
     /// <summary>An interval of the guest's run is over.</summary>
     public void Add(MachineStatistics statistics)
     {
+        _latest.Enqueue(statistics);
+        if (_latest.Count > RateIntervals)
+        {
+            _latest.Dequeue();
+        }
+
         foreach (History counter in _counters)
         {
             counter.Add(statistics);
@@ -61,6 +70,24 @@ internal sealed class DemoScreen(Canvas canvas, string title)
         DrawSpaces(1 + upper, 0, body - upper, left, census);
         DrawTables(1 + upper, left, body - upper, right, now, census, events);
         canvas.Put(rows - 1, 0, status, Ink.Faint);
+        string rates = Rates(now);
+        if (status.Length + rates.Length < columns)
+        {
+            canvas.Put(rows - 1, columns - rates.Length, rates, Ink.Faint);
+        }
+    }
+
+    // Of the guest's time: the demo itself runs as slowly as the eye needs.
+    private string Rates(MachineStatistics now)
+    {
+        if (!_latest.TryPeek(out MachineStatistics? before) || now.Time <= before.Time)
+        {
+            return "";
+        }
+
+        double milliseconds = (now.Time - before.Time).TotalMilliseconds;
+        double Rate(string name) => (now[name] - before[name]) / milliseconds;
+        return string.Create(CultureInfo.InvariantCulture, $"a guest's ms: {Rate("faults"):0.0} faults, {Rate("updates"):0.0} updates, {Rate("loads"):0.0} loads ");
     }
 
     private void DrawConsole(int row, int column, int height, int width, string console)
@@ -78,7 +105,7 @@ internal sealed class DemoScreen(Canvas canvas, string title)
 
     private void DrawCounters(int row, int column, int height, int width)
     {
-        canvas.Box(row, column, height, width, "page faults, and what the guest asks");
+        canvas.Box(row, column, height, width, "page faults and requests");
         for (int i = 0; i < Math.Min(_counters.Length, height - 2); i++)
         {
             History counter = _counters[i];
@@ -97,28 +124,28 @@ internal sealed class DemoScreen(Canvas canvas, string title)
             return;
         }
 
-        canvas.Put(row + 1, column + 2, "  directory   tables shared  pages loads", Ink.Faint, width - 4);
+        canvas.Put(row + 1, column + 2, "  directory  tables shared pages loads", Ink.Faint, width - 4);
         for (int i = 0; i < Math.Min(census.Spaces.Count, height - 3); i++)
         {
             SpaceCount space = census.Spaces[i];
             string line = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{(space.IsCurrent ? '▶' : ' ')} 0x{space.Directory:x8}  {space.Leaves,6} {space.Shared,6} {space.Pages,6} {space.Loads,5}");
+                $"{(space.IsCurrent ? '▶' : ' ')} 0x{space.Directory:x8} {space.Leaves,6} {space.Shared,6} {space.Pages,5} {space.Loads,5}");
             canvas.Put(row + 2 + i, column + 2, line, space.IsCurrent ? Ink.Green : Ink.Plain, width - 4);
         }
     }
 
     private void DrawTables(int row, int column, int height, int width, MachineStatistics now, ShadowCensus? census, IReadOnlyList<string> events)
     {
-        canvas.Box(row, column, height, width, $"shadow tables: {now["tables-present"]}, at most {now["tables-peak"]} at once");
+        canvas.Box(row, column, height, width, $"shadow tables: {now["tables-present"]} (peak {now["tables-peak"]})");
         if (census is null)
         {
             return;
         }
 
         string middle = census.Levels == 3 ? $"  middle {census.TablesOf(2)}" : "";
-        canvas.Put(row + 1, column + 2, $"top {census.TablesOf(census.Levels)}{middle}  leaf {census.TablesOf(1)}, {census.Shared} of them shared", Ink.Plain, width - 4);
-        canvas.Put(row + 2, column + 2, $"made {now["tables-made"]}, found and shared {now["tables-shared"]}, gone {now["tables-released"]}", Ink.Plain, width - 4);
+        canvas.Put(row + 1, column + 2, $"top {census.TablesOf(census.Levels)}{middle}  leaf {census.TablesOf(1)}, {census.Shared} shared", Ink.Plain, width - 4);
+        canvas.Put(row + 2, column + 2, $"made {now["tables-made"]}, shared {now["tables-shared"]}, gone {now["tables-released"]}", Ink.Plain, width - 4);
         int room = height - 4;
         string[] shown = [.. events.TakeLast(room)];
         for (int i = 0; i < shown.Length; i++)

@@ -23,6 +23,7 @@ internal sealed class ShadowCensus
     private readonly HostMemory _host;
     private readonly bool _pae;
     private readonly Dictionary<uint, (int Level, int Users, int Pages)> _tables = [];
+    private uint _switcher;
 
     private ShadowCensus(HostMemory host, bool pae) => (_host, _pae) = (host, pae);
 
@@ -44,13 +45,15 @@ internal sealed class ShadowCensus
         ShadowCpu cpu = feed.Cpu(0);
         ShadowCensus census = new(feed.Memory.Host, feed.FormatName == "pae");
         List<(ulong Directory, LoadedSpace Space, List<uint> Leaves)> found = [];
+        census._switcher = census.SwitcherLeaf(cpu.Root);
         foreach ((ulong directory, LoadedSpace space) in feed.Spaces)
         {
             bool current = !cpu.IsLinear && cpu.Directory.Value == directory;
             Pfn root = current ? cpu.Root : space.Root;
             List<uint> leaves = [];
-            if (census._host.References(root) > 0 && census.Visit(root.Value, census.Levels, leaves))
+            if (census.SwitcherLeaf(root) == census._switcher)
             {
+                census.Visit(root.Value, census.Levels, leaves);
                 found.Add((directory, space, leaves));
             }
         }
@@ -70,35 +73,57 @@ internal sealed class ShadowCensus
         return census;
     }
 
-    // Whether there is anything in the table: a root that has gone is empty.
-    private bool Visit(uint frame, int level, List<uint> leaves)
+    // Every root of a virtual CPU links one leaf table, the Switcher's, and nothing else does: so a frame that was a root once is known
+    // for one still. 0 for none.
+    private uint SwitcherLeaf(Pfn root)
     {
-        int entries = level == 3 ? 4 : _pae ? 512 : 1024;
+        uint frame = root.Value;
+        for (int level = Levels; level > 1; level--)
+        {
+            if (frame == 0 || frame > (uint)_host.FrameLimit || _host.References(new Pfn(frame)) == 0)
+            {
+                return 0;
+            }
+
+            ulong entry = EntryAt(_host.Bytes(new Pfn(frame)), EntriesOf(level) - 1);
+            frame = (entry & Present) == 0 ? 0 : (uint)((entry & FrameMask) >> PageSize.Shift);
+        }
+
+        return frame;
+    }
+
+    private void Visit(uint frame, int level, List<uint> leaves)
+    {
         ReadOnlySpan<byte> bytes = _host.Bytes(new Pfn(frame));
         int present = 0;
-        for (int i = 0; i < entries; i++)
+        for (int i = 0; i < EntriesOf(level); i++)
         {
-            ulong entry = _pae ? BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 * i)..]) : BinaryPrimitives.ReadUInt32LittleEndian(bytes[(4 * i)..]);
-            if ((entry & Present) == 0)
+            ulong entry = EntryAt(bytes, i);
+            uint below = (uint)((entry & FrameMask) >> PageSize.Shift);
+            if ((entry & Present) == 0 || (level == 2 && below == _switcher))
             {
                 continue;
             }
 
             present++;
+            if (level == 2)
+            {
+                leaves.Add(below);
+            }
+
             if (level > 1)
             {
-                uint below = (uint)((entry & FrameMask) >> PageSize.Shift);
-                if (level == 2)
-                {
-                    leaves.Add(below);
-                }
-
-                _ = Visit(below, level - 1, leaves);
+                Visit(below, level - 1, leaves);
             }
         }
 
         (int _, int users, int _) = _tables.GetValueOrDefault(frame);
         _tables[frame] = (level, users + 1, present);
-        return present > 0;
     }
+
+    private int EntriesOf(int level) => level == 3 ? 4 : _pae ? 512 : 1024;
+
+    private ulong EntryAt(ReadOnlySpan<byte> table, int index) => _pae
+        ? BinaryPrimitives.ReadUInt64LittleEndian(table[(8 * index)..])
+        : BinaryPrimitives.ReadUInt32LittleEndian(table[(4 * index)..]);
 }

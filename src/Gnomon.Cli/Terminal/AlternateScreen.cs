@@ -31,7 +31,7 @@ internal sealed class AlternateScreen : IDisposable
         {
             try
             {
-                _output.Write("\e[?2026l\e[0m\e[?25h\e[?1049l");
+                _output.Write("\e[?2026l\e[0m\e[2J\e[?25h\e[?1049l");
                 _output.Flush();
             }
             catch (Exception error) when (error is IOException or ObjectDisposedException)
