@@ -172,7 +172,7 @@ public sealed class MachineTests
     }
 
     [Fact]
-    public void Dispose_WhileAnotherThreadRunsIt_StopsThatRun()
+    public async Task Dispose_WhileAnotherThreadRunsIt_StopsThatRun()
     {
         Machine machine = Machine.Create(EchoGuest.Options);
         machine.Console.Type("l");
@@ -183,7 +183,7 @@ public sealed class MachineTests
         }
 
         machine.Dispose();
-        Assert.Equal(RunStop.Cancelled, run.Result);
+        Assert.Equal(RunStop.Cancelled, await run);
     }
 
     [Fact]

@@ -69,7 +69,7 @@ internal sealed class DemoCommand
         string title = $"{(format == TraceFormat.Pae ? "PAE" : "two-level")} tables, {paging.Slots} slots, {paging.Policy}, {paging.OnFlush.ToString().ToLowerInvariant()}"
             + (paging.Strict ? ", strict" : "") + (options.AuditEvery > 0 ? $", audit every {options.AuditEvery}" : "");
         bool live = _console.OutputIsTerminal && !parsed.GetValue(_plain) && Environment.GetEnvironmentVariable("TERM") != "dumb";
-        DemoRun run = new(_console, options, title);
+        using DemoRun run = new(_console, options, title);
         return live ? run.RunLive() : run.RunPlain();
     }
 }

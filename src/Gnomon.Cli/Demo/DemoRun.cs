@@ -6,7 +6,7 @@ using Gnomon.Cli.Terminal;
 namespace Gnomon.Cli.Demo;
 
 /// <summary>Runs sundial where it can be watched.</summary>
-internal sealed class DemoRun(CliConsole console, MachineOptions options, string title)
+internal sealed class DemoRun(CliConsole console, MachineOptions options, string title) : IDisposable
 {
     // One picture: as long as the eye needs, and at most so many instructions.
     private const ulong Interval = 200_000;
@@ -39,7 +39,7 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
                 new Thread(ReadKeys) { IsBackground = true, Name = "Keyboard" }.Start();
             }
 
-            Watch(machine, signals.Token, terminal is not null);
+            Watch(machine, terminal is not null, signals.Token);
         }
 
         DemoSummary.Write(console, machine);
@@ -75,6 +75,14 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
         return Status(machine, signals.Status);
     }
 
+    /// <inheritdoc/>
+    /// <remarks>The feed goes with its machine.</remarks>
+    public void Dispose()
+    {
+        _key.Dispose();
+        _feed = null;
+    }
+
     private static (int Columns, int Rows) Size()
     {
         try
@@ -106,7 +114,7 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
         return machine;
     }
 
-    private void Watch(Machine machine, CancellationToken cancellation, bool hasKeys)
+    private void Watch(Machine machine, bool hasKeys, CancellationToken cancellation)
     {
         Canvas canvas = new(console.HasColour);
         DemoScreen screen = new(canvas, title);
@@ -163,7 +171,14 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
         {
             _quit |= key[0] is CtrlC or (byte)'q' or (byte)'Q' or EscapeKey.Key;
             _paused ^= key[0] is (byte)' ' or (byte)'p';
-            _key.Set();
+            try
+            {
+                _key.Set();
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
         }
     }
 

@@ -176,7 +176,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
 
             machine.Console.CloseInput();
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ObjectDisposedException or ArgumentException)
         {
             // Nobody can type any more, or the machine has gone meanwhile.
             machine.Console.CloseInput();
