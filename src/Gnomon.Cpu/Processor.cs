@@ -182,19 +182,30 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     public bool CanInterrupt => (_state->SystemFlags & Flags.Interrupt) != 0 && _state->Shadow == 0
         && _state->Pending == Pending.None && !InFlight.IsActive && !Linear.Log.IsRepeating;
 
+    /// <summary>Whether an exception or interrupt is to be delivered before the next instruction: the next run begins with it.</summary>
+    public bool IsDelivering => _state->Pending == Pending.Exception || InFlight.IsActive;
+
     /// <summary>Drops decoded code from bytes that someone else has changed: a device, the host, another processor.</summary>
     /// <param name="host">The first byte, as <see cref="PhysicalMemory.Find"/> gave its page.</param>
     /// <param name="length">Bytes; not past the page's end.</param>
     public void NotifyStore(nint host, int length) => _blocks.Stored((byte*)host, (uint)length);
 
-    /// <summary>Treats a linear page as a device for the next instruction only; null ends it.</summary>
+    /// <summary>Treats linear pages as devices for the next instruction only, and for what an exception of it pushes; null ends it.</summary>
     public void Redirect(Redirection? redirection)
     {
         Linear.Redirection = redirection;
-        if (redirection is not null)
+        for (Redirection? page = redirection; page is not null; page = page.Next)
         {
-            Linear.FlushPage(redirection.Page);
+            Linear.FlushPage(page.Page);
         }
+    }
+
+    /// <summary>Treats one more linear page as a device for the next instruction: one that touches several such pages needs them all at once.</summary>
+    public void AddRedirection(Redirection redirection)
+    {
+        ArgumentNullException.ThrowIfNull(redirection);
+        Linear.Redirection = redirection with { Next = Linear.Redirection };
+        Linear.FlushPage(redirection.Page);
     }
 
     /// <summary>Drops cached translations: all, or all but global ones.</summary>

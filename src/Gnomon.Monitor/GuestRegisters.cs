@@ -20,7 +20,12 @@ public readonly record struct GuestRegisters(
                 frame[FrameWord.Ebp], frame.Esp, frame.Eip, frame.Eflags, (ushort)frame.Cs, (ushort)frame.Ss);
         }
 
-        ProcessorRegisters r = cpu.Processor.Registers;
+        return Of(cpu.Processor);
+    }
+
+    internal static GuestRegisters Of(Processor processor)
+    {
+        ProcessorRegisters r = processor.Registers;
         return new(
             r[GeneralRegister.Eax], r[GeneralRegister.Ebx], r[GeneralRegister.Ecx], r[GeneralRegister.Edx], r[GeneralRegister.Esi], r[GeneralRegister.Edi],
             r[GeneralRegister.Ebp], r[GeneralRegister.Esp], r.Eip, r.Eflags, r.Segment(SegmentName.Cs).Selector, r.Segment(SegmentName.Ss).Selector);

@@ -69,6 +69,9 @@ public sealed class MonitorStatistics
     /// <summary>Instructions done for the guest kernel.</summary>
     public long Emulated { get; internal set; }
 
+    /// <summary>Writes of control registers (unmodified guests).</summary>
+    public long ControlWrites { get; internal set; }
+
     /// <summary>Accesses of ports and device windows.</summary>
     public long DeviceAccesses { get; internal set; }
 }

@@ -17,5 +17,6 @@ internal static class BenchCommand
     {
         CpuBenchCommand.Create(console),
         PagingBenchCommand.Create(console),
+        ForkBenchCommand.Create(console),
     };
 }

@@ -116,9 +116,9 @@ internal static unsafe class Boundary
             c->SystemFlags |= step.Resumed ? Flags.Resume : 0;
             if (c->Pending == Pending.Exception)
             {
-                // It will not be repeated with what it has read so far: its handler comes first.
+                // It will not be repeated with what it has read so far: its handler comes first. What is redirected stays so until
+                // the handler's frame is written.
                 processor.Linear.Log.Clear();
-                processor.Linear.Redirection = null;
                 c->DebugHits = 0;
                 c->Shadow = NoShadow;
             }
@@ -127,20 +127,22 @@ internal static unsafe class Boundary
         }
 
         processor.Linear.Log.Clear();
-        processor.Linear.Redirection = null;
 
         // MOV SS and POP SS hold debug traps back until the instruction behind them is done.
-        if (c->Shadow == ShadowKind.MoveStack || c->Pending != Pending.None || processor.InFlight.IsActive)
+        if (c->Shadow != ShadowKind.MoveStack && c->Pending == Pending.None && !processor.InFlight.IsActive)
         {
-            return;
+            uint reasons = c->DebugHits | (step.Traced ? DebugStatus.SingleStep : 0);
+            c->DebugHits = 0;
+            if (reasons != 0)
+            {
+                DebugStatus.Set(c, reasons);
+                Ops.RaiseTrap(c, Vector.Debug, EventKind.Trap);
+            }
         }
 
-        uint reasons = c->DebugHits | (step.Traced ? DebugStatus.SingleStep : 0);
-        c->DebugHits = 0;
-        if (reasons != 0)
+        if (!processor.IsDelivering)
         {
-            DebugStatus.Set(c, reasons);
-            Ops.RaiseTrap(c, Vector.Debug, EventKind.Trap);
+            processor.Linear.Redirection = null;
         }
     }
 }

@@ -57,4 +57,5 @@ internal sealed class AccessLog
 /// <param name="Physical">The physical address that its first byte stands for.</param>
 /// <param name="Reads">Whether reads are redirected.</param>
 /// <param name="Writes">Whether writes are redirected.</param>
-public sealed record Redirection(uint Page, ulong Physical, bool Reads, bool Writes);
+/// <param name="Next">Another page that the same instruction touches, or null.</param>
+public sealed record Redirection(uint Page, ulong Physical, bool Reads, bool Writes, Redirection? Next = null);

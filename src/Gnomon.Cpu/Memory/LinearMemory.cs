@@ -72,7 +72,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     /// <summary>What is intercepted.</summary>
     public Intercepts Intercepts { get; set; }
 
-    /// <summary>The page that accesses are redirected from (<see cref="Processor.Redirect"/>), or null.</summary>
+    /// <summary>The pages that accesses are redirected from (<see cref="Processor.Redirect"/>), or null.</summary>
     public Redirection? Redirection { get; set; }
 
     /// <summary>Walks done.</summary>
@@ -238,11 +238,13 @@ internal sealed unsafe class LinearMemory : IDisposable
 
     private bool TryPlace(uint address, bool write, bool user, ref Place place)
     {
-        if (Redirection is Redirection redirection && redirection.Page == (address & ~PageSize.OffsetMask)
-            && (write ? redirection.Writes : redirection.Reads))
+        for (Redirection? redirection = Redirection; redirection is not null; redirection = redirection.Next)
         {
-            place = new Place { Physical = redirection.Physical + (address & PageSize.OffsetMask), IsDevice = true };
-            return true;
+            if (redirection.Page == (address & ~PageSize.OffsetMask) && (write ? redirection.Writes : redirection.Reads))
+            {
+                place = new Place { Physical = redirection.Physical + (address & PageSize.OffsetMask), IsDevice = true };
+                return true;
+            }
         }
 
         if (!TryTranslate(address, write, user, fetch: false))

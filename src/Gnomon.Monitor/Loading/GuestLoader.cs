@@ -107,7 +107,9 @@ public static class GuestLoader
 
     private static ulong SizeOf(GuestMemory memory) => (ulong)memory.PageCount << PageSize.Shift;
 
-    private static void Write(GuestMemory memory, ulong address, ReadOnlySpan<byte> bytes)
+    /// <summary>Writes bytes.</summary>
+    /// <exception cref="InsufficientMemoryException">The host has no frames left, or there is no memory.</exception>
+    internal static void Write(GuestMemory memory, ulong address, ReadOnlySpan<byte> bytes)
     {
         PageStatus status = memory.Write(new Gpa(address), bytes);
         if (status != PageStatus.Ok)

@@ -25,14 +25,17 @@ public sealed class KernelImage
     private const int ProgramHeaderBytes = 32;
     private const int SetupHeaderEnd = 0x218;
     private const int SectorBytes = 512;
+    private const uint SegmentLoad = 1;
+    private const uint SegmentNotes = 4;
     private const uint LoadedHigh = 0x10_0000;
 
-    private KernelImage(KernelKind kind, uint entry, IReadOnlyList<KernelSegment> segments, ReadOnlyMemory<byte> setup)
+    private KernelImage(KernelKind kind, uint entry, IReadOnlyList<KernelSegment> segments, ReadOnlyMemory<byte> setup, uint? pvhEntry)
     {
         Kind = kind;
         Entry = entry;
         Segments = segments;
         Setup = setup;
+        PvhEntry = pvhEntry;
     }
 
     /// <summary>What kind of file it is.</summary>
@@ -46,6 +49,9 @@ public sealed class KernelImage
 
     /// <summary>A bzImage's real-mode part, with the setup header at 0x1F1; empty for an ELF file.</summary>
     public ReadOnlyMemory<byte> Setup { get; }
+
+    /// <summary>The physical address of the PVH entry, when an ELF file names one in a Xen note (PHYS32_ENTRY).</summary>
+    public uint? PvhEntry { get; }
 
     /// <summary>The first address behind the last segment.</summary>
     public ulong End => Segments.Max(segment => (ulong)segment.Address + segment.Length);
@@ -66,7 +72,9 @@ public sealed class KernelImage
             return ParseBzImage(file);
         }
 
-        throw new KernelFormatException("The kernel is neither an ELF file nor a bzImage.");
+        throw new KernelFormatException(bytes.Length < SetupHeaderEnd
+            ? $"The kernel is neither an ELF file nor a bzImage, or it is truncated: it has {bytes.Length} bytes."
+            : "The kernel is neither an ELF file nor a bzImage: give the file that Debian calls vmlinuz, or an unpacked vmlinux.");
     }
 
     // System V ABI, Intel386 supplement: e_entry at 24, e_phoff at 28, e_phentsize at 42, e_phnum at 44.
@@ -74,7 +82,7 @@ public sealed class KernelImage
     {
         ReadOnlySpan<byte> bytes = file.Span;
         Require(bytes.Length >= ElfHeaderBytes, "The ELF file is truncated: it ends inside its header.");
-        Require(bytes[4] == 1, "The kernel is a 64-bit ELF file; only 32-bit x86 kernels can run.");
+        Require(bytes[4] == 1, "The kernel is a 64-bit ELF file; only 32-bit x86 kernels can run, such as Debian's linux-image-686.");
         Require(bytes[5] == 1 && Word(bytes, 18) == 3, $"The kernel is an ELF file for another machine ({Word(bytes, 18)}), not for 32-bit x86.");
         Require(Word(bytes, 16) == 2, $"The ELF file is not an executable (its type is {Word(bytes, 16)}).");
         uint table = Dword(bytes, 28);
@@ -83,16 +91,24 @@ public sealed class KernelImage
         Require(count > 0 && size >= ProgramHeaderBytes, "The ELF file has no program headers.");
         Require(table + ((ulong)size * (uint)count) <= (ulong)bytes.Length, "The ELF file is truncated: its program headers lie behind its end.");
         List<KernelSegment> segments = [];
+        uint? pvhEntry = null;
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> header = bytes.Slice((int)table + (i * size), ProgramHeaderBytes);
-            if (Dword(header, 0) != 1)
+            (uint type, uint offset, uint physical, uint inFile, uint inMemory) =
+                (Dword(header, 0), Dword(header, 4), Dword(header, 12), Dword(header, 16), Dword(header, 20));
+            if (type is not (SegmentLoad or SegmentNotes))
             {
                 continue;
             }
 
-            (uint offset, uint physical, uint inFile, uint inMemory) = (Dword(header, 4), Dword(header, 12), Dword(header, 16), Dword(header, 20));
             Require((ulong)offset + inFile <= (ulong)bytes.Length, $"The ELF file is truncated: its segment at 0x{physical:x} lies behind its end.");
+            if (type == SegmentNotes)
+            {
+                pvhEntry ??= FindPvhEntry(bytes.Slice((int)offset, (int)inFile));
+                continue;
+            }
+
             Require(inFile <= inMemory, $"The ELF file is damaged: its segment at 0x{physical:x} has more bytes in the file than in memory.");
             if (inMemory > 0)
             {
@@ -101,19 +117,56 @@ public sealed class KernelImage
         }
 
         Require(segments.Count > 0, "The ELF file has nothing to load.");
-        return new KernelImage(KernelKind.Elf, Dword(bytes, 24), segments, default);
+        return new KernelImage(KernelKind.Elf, Dword(bytes, 24), segments, default, pvhEntry);
     }
 
-    // Linux Documentation/x86/boot.txt: setup_sects at 0x1F1, version at 0x206, loadflags at 0x211, code32_start at 0x214.
+    // System V ABI, "Note Section": sizes of name and value, a type, then both, each padded to 4 bytes. Xen, public/elfnote.h: 18.
+    private static uint? FindPvhEntry(ReadOnlySpan<byte> notes)
+    {
+        while (notes.Length >= 12)
+        {
+            ulong name = (Dword(notes, 0) + 3UL) & ~3UL;
+            ulong length = Dword(notes, 4);
+            ulong end = 12 + name + ((length + 3) & ~3UL);
+            if (12 + name + length > (ulong)notes.Length)
+            {
+                return null;
+            }
+
+            if (Dword(notes, 8) == 18 && length >= 4 && notes[12..].StartsWith("Xen\0"u8))
+            {
+                return Dword(notes, (int)(12 + name));
+            }
+
+            notes = end >= (ulong)notes.Length ? [] : notes[(int)end..];
+        }
+
+        return null;
+    }
+
+    // Linux Documentation/x86/boot.rst: setup_sects at 0x1F1, version at 0x206, loadflags at 0x211, syssize at 0x1F4
+    // (16 bytes each; a signature may lie behind), code32_start at 0x214.
     private static KernelImage ParseBzImage(ReadOnlyMemory<byte> file)
     {
         ReadOnlySpan<byte> bytes = file.Span;
         int sectors = bytes[0x1F1] == 0 ? 4 : bytes[0x1F1];
         int setup = (sectors + 1) * SectorBytes;
         Require(Word(bytes, 0x206) >= 0x200 && (bytes[0x211] & 1) != 0, "The kernel is a zImage, not a bzImage.");
-        Require(bytes.Length > setup, "The bzImage is truncated: it ends inside its setup part.");
-        KernelSegment code = new(LoadedHigh, file[setup..], (uint)(bytes.Length - setup));
-        return new KernelImage(KernelKind.BzImage, Dword(bytes, 0x214), [code], file[..setup]);
+        Require(bytes.Length > setup && bytes.Length >= 2 * SectorBytes, "The bzImage is truncated: it ends inside its setup part.");
+        SetupHeader header = SetupHeader.Parse(bytes);
+        Require(!header.LoadFlags64, "The kernel is a 64-bit bzImage; only 32-bit x86 kernels can run, such as Debian's linux-image-686.");
+        ulong code = (ulong)(bytes.Length - setup);
+        if (header.Version >= 0x204)
+        {
+            ulong announced = Dword(bytes, 0x1F4) * 16UL;
+            Require(announced < code + 16, $"The bzImage is truncated: it has {bytes.Length} bytes and should have {announced + (uint)setup}.");
+            code = Math.Min(code, announced);
+        }
+
+        Require(code > 0, "The bzImage is damaged: it has no code.");
+        Require(header.PayloadOffset + (ulong)header.PayloadLength <= code, "The bzImage is damaged: its compressed kernel lies behind its end.");
+        KernelSegment segment = new(LoadedHigh, file.Slice(setup, (int)code), (uint)code);
+        return new KernelImage(KernelKind.BzImage, Dword(bytes, 0x214), [segment], file[..setup], pvhEntry: null);
     }
 
     private static ushort Word(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);

@@ -42,6 +42,7 @@ internal sealed class GuestSession : IDisposable
             ShadowOptions shadow = Devices.Mmio is null ? options.Shadow
                 : options.Shadow with { Devices = [.. options.Shadow.Devices, new DeviceWindow(windows, Devices.WindowBytes)] };
             Mmu = options.Pae ? ShadowMmu.CreatePae(Memory, shadow, switcher.Pages) : ShadowMmu.CreateTwoLevel(Memory, shadow, switcher.Pages);
+            Mmu = options.Wrap?.Invoke(Mmu) ?? Mmu;
             Cpu = new VirtualCpu(switcher, Mmu, processor, frames, SwitcherAddress, options.Pae);
             Cpu.Start(options.Kernel.Entry);
         }
@@ -94,6 +95,10 @@ internal sealed class GuestSession : IDisposable
 
     /// <summary>When something is due.</summary>
     public ulong NextDeadline => Math.Min(ClockEvent, Devices.Scheduler?.NextDeadline ?? ulong.MaxValue);
+
+    /// <summary>Whether memory lies at an address, and no device.</summary>
+    public bool IsMemory(Gpa address) =>
+        Memory.Contains(address.Page) && (Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
 
     /// <summary>Hypercall 1: the guest declares itself.</summary>
     public void Initialise(uint address)

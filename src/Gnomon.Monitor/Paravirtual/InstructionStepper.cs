@@ -2,18 +2,26 @@ using System.Buffers.Binary;
 using Gnomon.Cpu;
 using Gnomon.Cpu.Memory;
 using Gnomon.Memory;
+using Gnomon.Paging;
 using Gnomon.Shadow;
 
 namespace Gnomon.Monitor;
 
 /// <summary>
-/// Runs one instruction of the guest with something allowed that it must not have: ports, or a page that is a device. The processor
-/// itself does the instruction, in every form that it has, and asks for each single access.
+/// Runs one instruction of the guest with something allowed that it must not have: ports, or pages that are devices or watched. The
+/// processor itself does the instruction, in every form that it has, and asks for each single access.
 /// </summary>
-internal sealed class InstructionStepper(GuestSession session, MonitorStatistics statistics)
+/// <remarks>An instruction may need many pages: its own bytes, source, destination, stack, each perhaps across a boundary. Faults on the
+/// way are answered here, what was allowed stays allowed, and nothing is written before the instruction is done. So each round
+/// brings it nearer to its end.</remarks>
+internal sealed class InstructionStepper(GuestSession session, PageFaults faults, MonitorStatistics statistics)
 {
     private const uint KernelPorts = EventDelivery.KernelLevel << 12;
 
+    // More than an instruction has pages. If it takes longer, the guest gets its interrupts first and begins the instruction anew.
+    private const int MaxRounds = 32;
+
+    private readonly StepStores _stores = new(session, statistics);
     private bool _trapped;
 
     /// <summary>Whether someone asked for the processor meanwhile; cleared by who has seen it.</summary>
@@ -33,8 +41,7 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
     /// <summary>Runs an instruction of the guest kernel that uses ports.</summary>
     public void StepPorts()
     {
-        session.Cpu.Frame.Eflags |= KernelPorts;
-        Step(null);
+        Step(null, KernelPorts);
         if (!session.Cpu.IsTrapped)
         {
             ProcessorRegisters registers = session.Cpu.Processor.Registers;
@@ -44,55 +51,106 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
 
     /// <summary>Runs an instruction that touched a device's page, or a watched page.</summary>
     /// <param name="address">The address that faulted.</param>
+    /// <param name="code">The error code.</param>
     /// <param name="outcome">What the engine says is there.</param>
-    public void StepPage(uint address, FaultOutcome outcome)
+    public void StepPage(uint address, PageFaultCode code, FaultOutcome outcome) => Step(Redirect(null, address, code, outcome), 0);
+
+    private void Step(Redirection? pages, uint flags)
     {
-        uint page = address & ~PageSize.OffsetMask;
-        ulong physical = outcome.Address.Value & ~(ulong)PageSize.OffsetMask;
-        Step(new Redirection(page, physical, Reads: outcome.Kind == FaultKind.Device, Writes: true));
+        VirtualCpu cpu = session.Cpu;
+        uint eip = cpu.Frame.Eip;
+        uint level = cpu.Frame.Cs & 3;
+        for (int round = 0; ; round++)
+        {
+            cpu.Frame.Eflags |= flags;
+            RunOne(pages);
+            if (!cpu.IsTrapped)
+            {
+                _stores.Perform();
+                return;
+            }
+
+            _stores.Clear();
+            TrapFrame frame = cpu.Frame;
+            if (round == MaxRounds || frame[FrameWord.TrapNumber] != Vector.PageFault || frame.Eip != eip || (frame.Cs & 3) != level
+                || !TryGoOn(ref pages))
+            {
+                _trapped = true;
+                return;
+            }
+
+            frame.TidySelectors();
+            frame.Eflags = GuestFlags.Sanitise(frame.Eflags);
+        }
     }
 
-    private void Step(Redirection? redirection)
+    // A page fault on the instruction's way. False where it is the guest's matter.
+    private bool TryGoOn(ref Redirection? pages)
+    {
+        uint address = session.Cpu.Processor.Registers.Cr2;
+        PageFaultCode code = (PageFaultCode)session.Cpu.Frame[FrameWord.ErrorCode];
+        FaultOutcome outcome = faults.Demand(address, code);
+        if (outcome.Kind is FaultKind.Device or FaultKind.Watched)
+        {
+            pages = Redirect(pages, address, code, outcome);
+        }
+
+        return outcome.Kind != FaultKind.GuestFault;
+    }
+
+    private static Redirection Redirect(Redirection? pages, uint address, PageFaultCode code, FaultOutcome outcome)
+    {
+        uint page = address & ~PageSize.OffsetMask;
+        bool write = (code & PageFaultCode.Write) != 0;
+        for (Redirection? known = pages; known is not null; known = known.Next)
+        {
+            if (known.Page == page && (known.Writes || !write))
+            {
+                // Its data would be allowed: it is code that lies there.
+                GuestDeath.Kill($"the guest executes at 0x{address:x}, where the device window at {outcome.Address} lies");
+            }
+        }
+
+        ulong physical = outcome.Address.Value & ~(ulong)PageSize.OffsetMask;
+        return new Redirection(page, physical, Reads: true, write, pages);
+    }
+
+    private void RunOne(Redirection? pages)
     {
         VirtualCpu cpu = session.Cpu;
         WasAsked |= cpu.ReturnToGuest();
-        cpu.Processor.Redirect(redirection);
-        while (true)
+        cpu.Processor.Redirect(pages);
+        ulong begin = cpu.Processor.Instructions;
+        bool done = false;
+        while (!done)
         {
             CpuExit exit = cpu.Run(1);
             switch (exit.Reason)
             {
-                case CpuExitReason.Port:
-                    UsePort(in exit);
+                case CpuExitReason.Port or CpuExitReason.Device when exit.IsWrite:
+                    _stores.Add(in exit);
+                    cpu.Processor.CompleteWrite();
                     break;
-                case CpuExitReason.Device when exit.IsWrite:
-                    WriteMemory(in exit);
+                case CpuExitReason.Port:
+                    ReadPort(in exit);
                     break;
                 case CpuExitReason.Device:
                     ReadMemory(in exit);
                     break;
-                case CpuExitReason.Attention:
-                    WasAsked = true;
-                    break;
                 default:
-                    _trapped = exit.Reason == CpuExitReason.Call;
-                    return;
+                    // A software interrupt is done when its frame is written, and a trap when it is at the host.
+                    WasAsked |= exit.Reason == CpuExitReason.Attention;
+                    done = cpu.IsTrapped
+                        || (cpu.Processor.Instructions != begin && !cpu.Processor.IsDelivering && !cpu.IsInSwitcher);
+                    break;
             }
         }
     }
 
-    private void UsePort(in CpuExit exit)
+    private void ReadPort(in CpuExit exit)
     {
         statistics.DeviceAccesses++;
         Span<byte> data = stackalloc byte[8];
-        if (exit.IsWrite)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
-            session.Devices.Ports.Write(exit.Port, data[..exit.Size]);
-            session.Cpu.Processor.CompleteWrite();
-            return;
-        }
-
         data.Clear();
         session.Devices.Ports.Read(exit.Port, data[..exit.Size]);
         session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
@@ -100,30 +158,20 @@ internal sealed class InstructionStepper(GuestSession session, MonitorStatistics
 
     private void ReadMemory(in CpuExit exit)
     {
-        statistics.DeviceAccesses++;
+        Gpa address = new(exit.Physical);
         Span<byte> data = stackalloc byte[8];
         data.Clear();
-        data[..exit.Size].Fill(0xFF);
-        session.Devices.Mmio?.Read(new Gpa(exit.Physical), data[..exit.Size]);
-        session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
-    }
-
-    private void WriteMemory(in CpuExit exit)
-    {
-        Span<byte> data = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
-        Gpa address = new(exit.Physical);
-        if (session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0)
+        if (session.IsMemory(address))
         {
-            // A watched page: the engine hears of the store.
-            GuestDeath.Unless(session.Memory.Write(address, data[..exit.Size]), "memory", address.Value);
+            _stores.Read(address, data[..exit.Size]);
         }
         else
         {
             statistics.DeviceAccesses++;
-            session.Devices.Mmio?.Write(address, data[..exit.Size]);
+            data[..exit.Size].Fill(0xFF);
+            session.Devices.Mmio?.Read(address, data[..exit.Size]);
         }
 
-        session.Cpu.Processor.CompleteWrite();
+        session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
     }
 }

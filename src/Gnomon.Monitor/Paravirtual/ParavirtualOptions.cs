@@ -26,6 +26,10 @@ public sealed record ParavirtualOptions
     /// <summary>How the shadow tables behave. Devices are added to its windows.</summary>
     public ShadowOptions Shadow { get; init; } = new();
 
+    /// <summary>Puts something in front of the guest's shadow tables, at its start and at each restart: a recorder. The monitor uses what comes
+    /// back for everything, and disposes it. Null for nothing.</summary>
+    public Func<IShadowMmu, IShadowMmu>? Wrap { get; init; }
+
     /// <summary>The machine's time: one object for each guest.</summary>
     public required MachineClock Clock { get; init; }
 
@@ -34,6 +38,9 @@ public sealed record ParavirtualOptions
 
     /// <summary>What CPUID says.</summary>
     public CpuProfile Profile { get; init; } = GuestProfile;
+
+    /// <summary>Stands something in front of each new set of shadow tables, as one that records; null for nothing.</summary>
+    public Func<IShadowMmu, IShadowMmu>? Wrap { get; init; }
 
     /// <summary>The most memory that leaves room for the devices' windows and the Switcher.</summary>
     public const int MaxMemoryMiB = 3584;

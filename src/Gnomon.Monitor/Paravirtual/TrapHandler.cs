@@ -8,21 +8,19 @@ namespace Gnomon.Monitor;
 /// <summary>What the host does with each trap of a guest.</summary>
 internal sealed class TrapHandler
 {
-    private const int Recent = 16;
-
     private readonly GuestSession _session;
     private readonly MonitorStatistics _statistics;
     private readonly Hypercalls _hypercalls;
     private readonly PrivilegedInstructions _privileged;
-    private readonly PagingEvent[] _recent = new PagingEvent[Recent];
-    private long _recorded;
+    private readonly PageFaults _faults;
     private uint? _steppedPorts;
 
     public TrapHandler(GuestSession session, MonitorStatistics statistics)
     {
         _session = session;
         _statistics = statistics;
-        Stepper = new InstructionStepper(session, statistics);
+        _faults = new PageFaults(session, statistics);
+        Stepper = new InstructionStepper(session, _faults, statistics);
         _hypercalls = new Hypercalls(session, statistics);
         _privileged = new PrivilegedInstructions(session, Stepper);
     }
@@ -31,20 +29,7 @@ internal sealed class TrapHandler
     public InstructionStepper Stepper { get; }
 
     /// <summary>The last page faults, the oldest first.</summary>
-    public IReadOnlyList<PagingEvent> RecentFaults
-    {
-        get
-        {
-            int count = (int)Math.Min(_recorded, Recent);
-            PagingEvent[] events = new PagingEvent[count];
-            for (int i = 0; i < count; i++)
-            {
-                events[i] = _recent[(_recorded - count + i) % Recent];
-            }
-
-            return events;
-        }
-    }
+    public IReadOnlyList<PagingEvent> RecentFaults => _faults.Recent;
 
     /// <summary>Handles the trap that the guest has just made.</summary>
     /// <exception cref="GuestKilledException">The guest did what no guest may do.</exception>
@@ -99,12 +84,7 @@ internal sealed class TrapHandler
 
     private void PageFault(uint address, PageFaultCode code)
     {
-        TrapFrame frame = _session.Cpu.Frame;
-        _statistics.PageFaults++;
-        ref PagingEvent entry = ref _recent[_recorded++ % Recent];
-        entry = new PagingEvent(_session.Cpu.Processor.Instructions, frame.Eip, address, code, null);
-        FaultOutcome outcome = _session.Mmu.DemandPage(GuestSession.Number, new Gva(address), code);
-        entry = entry with { Outcome = outcome.Kind };
+        FaultOutcome outcome = _faults.Demand(address, code);
         switch (outcome.Kind)
         {
             case FaultKind.Mapped:
@@ -118,13 +98,7 @@ internal sealed class TrapHandler
                 Reflect(Vector.PageFault, (uint)outcome.Code);
                 break;
             default:
-                uint linear = _session.Cpu.Descriptors.Segment(frame.Cs).Base + frame.Eip;
-                if (((linear ^ address) & ~PageSize.OffsetMask) == 0)
-                {
-                    GuestDeath.Kill($"the guest executes at 0x{address:x}, where the device window at {outcome.Address} lies");
-                }
-
-                Stepper.StepPage(address, outcome);
+                Stepper.StepPage(address, code, outcome);
                 break;
         }
     }

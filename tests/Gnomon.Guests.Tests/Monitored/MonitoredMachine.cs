@@ -6,27 +6,68 @@ using Gnomon.Shadow;
 
 namespace Gnomon.Guests.Tests.Monitored;
 
+/// <summary>The host's memory and Switcher, for one guest or for many.</summary>
+internal sealed class MonitoredHost : IDisposable
+{
+    /// <param name="mebibytes">Its memory.</param>
+    public MonitoredHost(int mebibytes = MonitoredMachine.MemoryMiB + 64)
+    {
+        Memory = new HostMemory(mebibytes);
+        Switcher = new SwitcherHost(Memory, 2);
+    }
+
+    public HostMemory Memory { get; }
+
+    public SwitcherHost Switcher { get; }
+
+    public void Dispose()
+    {
+        Switcher.Dispose();
+        Memory.Dispose();
+    }
+}
+
 /// <summary>A guest on the product's monitor, with the product's devices: a console, and perhaps a disk in memory.</summary>
 internal sealed class MonitoredMachine : IDisposable
 {
-    private readonly HostMemory _host;
-    private readonly SwitcherHost _switcher;
+    private readonly MonitoredHost? _own;
     private readonly Output _output = new();
 
+    /// <summary>One of our own guests on a host of its own.</summary>
     public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null)
+        : this(GuestImage.Bytes(image), image.EndsWith("-pae", StringComparison.Ordinal), commandLine, disk, shadow)
     {
-        _host = new HostMemory(MemoryMiB + 64);
-        _switcher = new SwitcherHost(_host, 1);
-        Guest = new ParavirtualGuest(_host, _switcher, new ParavirtualOptions
+    }
+
+    /// <summary>A guest on a host that others use too, or on one of its own.</summary>
+    /// <param name="kernel">The kernel's ELF file.</param>
+    /// <param name="pae">The format of its tables.</param>
+    /// <param name="commandLine">Its command line.</param>
+    /// <param name="disk">Its disk; null for none.</param>
+    /// <param name="shadow">The shadow tables.</param>
+    /// <param name="host">The host; null for one of its own, with two CPUs.</param>
+    /// <param name="change">The last word on how it is made.</param>
+    public MonitoredMachine(
+        byte[] kernel,
+        bool pae,
+        string commandLine,
+        byte[]? disk = null,
+        ShadowOptions? shadow = null,
+        MonitoredHost? host = null,
+        Func<ParavirtualOptions, ParavirtualOptions>? change = null)
+    {
+        host ??= _own = new MonitoredHost();
+        ParavirtualOptions options = new()
         {
-            Kernel = KernelImage.Parse(GuestImage.Bytes(image)),
+            Kernel = KernelImage.Parse(kernel),
             CommandLine = commandLine,
             MemoryMiB = MemoryMiB,
-            Pae = image.EndsWith("-pae", StringComparison.Ordinal),
+            Pae = pae,
             Shadow = shadow ?? new ShadowOptions(),
             Clock = new VirtualClock(),
             Devices = site => MakeDevices(site, disk),
-        });
+        };
+        Guest = new ParavirtualGuest(host.Memory, host.Switcher, change is null ? options : change(options));
     }
 
     /// <summary>Guest memory, as guests/hostile/attacks.txt says.</summary>
@@ -39,8 +80,7 @@ internal sealed class MonitoredMachine : IDisposable
     public void Dispose()
     {
         Guest.Dispose();
-        _switcher.Dispose();
-        _host.Dispose();
+        _own?.Dispose();
     }
 
     private GuestDevices MakeDevices(DeviceSite site, byte[]? disk)

@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Gnomon.Cpu;
+using Gnomon.Devices;
+using Gnomon.Memory;
+using Gnomon.Monitor;
+
+namespace Gnomon;
+
+/// <summary>A hash of all that a machine's future depends on: time, registers, memory and devices.</summary>
+internal static class StateHasher
+{
+    /// <summary>Hashes. With the guest's lock held, between two stretches.</summary>
+    /// <returns>SHA-256, in hexadecimal.</returns>
+    public static string Hash(GuestParts parts)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        IGuest guest = parts.Guest;
+        AppendRegisters(hash, guest);
+        AppendMemory(hash, guest.Memory);
+        using HashStream stream = new(hash);
+        parts.SaveDevices(new StateWriter(stream));
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
+    }
+
+    private static void AppendRegisters(IncrementalHash hash, IGuest guest)
+    {
+        GuestRegisters r = guest.Registers;
+        ProcessorRegisters p = guest.Processor.Registers;
+        uint[] words =
+        [
+            (uint)guest.Processor.Instructions, (uint)(guest.Processor.Instructions >> 32), (uint)guest.Now, (uint)(guest.Now >> 32),
+            r.Eax, r.Ebx, r.Ecx, r.Edx, r.Esi, r.Edi, r.Ebp, r.Esp, r.Eip, r.Eflags, r.Cs, r.Ss,
+            p.Cr0, p.Cr2, p.Cr4, p.Efer, p.Dr6, p.Dr7, p.Gdt.Base, p.Gdt.Limit, p.Idt.Base, p.Idt.Limit,
+            (uint)(guest.Mmu?.Cpu(0).Directory.Value ?? p.Cr3),
+        ];
+        Span<byte> bytes = stackalloc byte[4 * words.Length];
+        for (int i = 0; i < words.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(bytes[(4 * i)..], words[i]);
+        }
+
+        hash.AppendData(bytes);
+        Span<byte> value = stackalloc byte[12];
+        foreach (SegmentName name in Enum.GetValues<SegmentName>())
+        {
+            SegmentValue segment = p.Segment(name);
+            BinaryPrimitives.WriteUInt16LittleEndian(value, segment.Selector);
+            BinaryPrimitives.WriteUInt16LittleEndian(value[2..], segment.Access);
+            BinaryPrimitives.WriteUInt32LittleEndian(value[4..], segment.Base);
+            BinaryPrimitives.WriteUInt32LittleEndian(value[8..], segment.Limit);
+            hash.AppendData(value);
+        }
+    }
+
+    // A page that was never written and one that is zero are the same to the guest.
+    private static void AppendMemory(IncrementalHash hash, GuestMemory memory)
+    {
+        Span<byte> page = stackalloc byte[PageSize.Bytes];
+        Span<byte> number = stackalloc byte[4];
+        for (uint i = 0; i < memory.PageCount; i++)
+        {
+            Gfn gfn = new(i);
+            if (!memory.TryGetFrame(gfn, out _) || memory.Read(gfn.Address, page) != PageStatus.Ok || !page.ContainsAnyExcept((byte)0))
+            {
+                continue;
+            }
+
+            BinaryPrimitives.WriteUInt32LittleEndian(number, i);
+            hash.AppendData(number);
+            hash.AppendData(page);
+        }
+    }
+
+    private sealed class HashStream(IncrementalHash hash) : Stream
+    {
+        public override bool CanRead => false;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => hash.AppendData(buffer, offset, count);
+
+        public override void Write(ReadOnlySpan<byte> buffer) => hash.AppendData(buffer);
+    }
+}
