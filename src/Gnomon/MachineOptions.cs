@@ -50,9 +50,16 @@ public sealed record MachineOptions
     /// <summary>Whether the machine ends where the guest wants to be started anew; else it is.</summary>
     public bool EndsAtRestart { get; init; }
 
-    /// <summary>Checks every invariant of the shadow tables (<see cref="IShadowMmu.Audit"/>) each time that so many exits of the guest
-    /// are over; 0: never.</summary>
+    /// <summary>Checks every invariant of the shadow tables (<see cref="IShadowMmu.Audit"/>) before each so-manieth entry into the guest;
+    /// 0: never.</summary>
     public int AuditEvery { get; init; }
+
+    /// <summary>Takes what the guest asks of its shadow tables, as a trace that can be replayed, up to its first restart. Not closed; an
+    /// <see cref="IOException"/> of it ends the run.</summary>
+    public TextWriter? Trace { get; init; }
+
+    /// <summary>Puts an observer in front of the shadow tables, at the start and at each restart; null for none.</summary>
+    public Func<IShadowMmu, IShadowMmu>? Observer { get; init; }
 
     /// <summary>Calls <see cref="Machine.Hashed"/> each time that so many instructions are over; 0: never.</summary>
     public ulong HashEvery { get; init; }

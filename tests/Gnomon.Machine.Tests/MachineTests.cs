@@ -147,17 +147,6 @@ public sealed class MachineTests
     }
 
     [Fact]
-    public void Audit_EveryExit_FindsNothingAndChangesNothing()
-    {
-        using Machine plain = Machine.Create(GuestFiles.Options("sundial-pae", "processes=2 forks=2 pages=8"));
-        using Machine audited = Machine.Create(plain.Options with { AuditEvery = 20 });
-        plain.Run();
-        audited.Run();
-        Assert.Equal(MachineEndReason.Shutdown, audited.End?.Reason);
-        Assert.Equal(plain.Console.Output, audited.Console.Output);
-    }
-
-    [Fact]
     public void Options_ThatDoNotFit_AreRefusedInOneSentence()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => Machine.Create(EchoGuest.Options with { MemoryMiB = 0 }));

@@ -39,9 +39,6 @@ public sealed record ParavirtualOptions
     /// <summary>What CPUID says.</summary>
     public CpuProfile Profile { get; init; } = GuestProfile;
 
-    /// <summary>Stands something in front of each new set of shadow tables, as one that records; null for nothing.</summary>
-    public Func<IShadowMmu, IShadowMmu>? Wrap { get; init; }
-
     /// <summary>The most memory that leaves room for the devices' windows and the Switcher.</summary>
     public const int MaxMemoryMiB = 3584;
 

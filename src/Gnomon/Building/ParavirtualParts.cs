@@ -41,6 +41,7 @@ internal sealed class ParavirtualParts : GuestParts
                 Shadow = options.Paging.ForGuest(options.Guest),
                 Clock = ClockOf(options),
                 Devices = MakeDevices,
+                Wrap = new Observers(options).Wrap,
             });
         }
         catch

@@ -8,9 +8,6 @@ internal sealed class Runner : IDisposable
     // A wait is cut into pieces of this length at most, far below what the system's waits allow.
     private static readonly TimeSpan _longestWait = TimeSpan.FromHours(1);
 
-    // Short enough that few exits are missed between two audits.
-    private const ulong AuditedStretch = 64;
-
     // While there is more input than the device has room for.
     private const ulong TypingStretch = 100_000;
 
@@ -19,7 +16,6 @@ internal sealed class Runner : IDisposable
     private readonly ManualResetEventSlim _wake = new();
     private readonly Lock _life = new();
     private int _running;
-    private long _auditedExits;
     private TimeSpan? _nextWait;
     private volatile bool _pauseAsked;
     private bool _disposed;
@@ -162,11 +158,15 @@ internal sealed class Runner : IDisposable
         IGuest guest = _parts.Guest;
         Deliver();
         ulong nextHash = options.HashEvery == 0 ? ulong.MaxValue : ((now / options.HashEvery) + 1) * options.HashEvery;
-        ulong most = options.AuditEvery > 0 ? AuditedStretch : _machine.Console.IsInputTaken ? ulong.MaxValue : TypingStretch;
-        GuestStop stop = guest.Run(Math.Min(Math.Min(end, nextHash) - now, most));
-        if (stop.Reason is not (GuestStopReason.Killed or GuestStopReason.Shutdown) && FailedAudit() is { } broken)
+        ulong most = _machine.Console.IsInputTaken ? ulong.MaxValue : TypingStretch;
+        GuestStop stop;
+        try
         {
-            return Over(MachineEndReason.AuditFailed, broken, stop.Eip);
+            stop = guest.Run(Math.Min(Math.Min(end, nextHash) - now, most));
+        }
+        catch (AuditFailedException broken)
+        {
+            return Over(MachineEndReason.AuditFailed, broken.Message, guest.Registers.Eip);
         }
 
         if (guest.Processor.Instructions >= nextHash)
@@ -184,7 +184,6 @@ internal sealed class Runner : IDisposable
                 return Over(MachineEndReason.Restart, stop.Text, stop.Eip);
             case GuestStopReason.Restart:
                 _machine.StartAnew();
-                _auditedExits = guest.Statistics.Traps;
                 return null;
             case GuestStopReason.Halted when Deliver():
                 return null;
@@ -215,22 +214,6 @@ internal sealed class Runner : IDisposable
 
         ulong left = deadline > now ? deadline - now : 0;
         return left >= (ulong)_longestWait.TotalNanoseconds ? _longestWait : TimeSpan.FromTicks((long)((left + 99) / 100));
-    }
-
-    private string? FailedAudit()
-    {
-        IGuest guest = _parts.Guest;
-        int every = _machine.Options.AuditEvery;
-        if (every == 0 || guest.Statistics.Traps - _auditedExits < every)
-        {
-            return null;
-        }
-
-        _auditedExits = guest.Statistics.Traps;
-        lock (guest.Memory.Gate)
-        {
-            return guest.Mmu?.Audit();
-        }
     }
 
     private RunStop Over(MachineEndReason reason, string text, uint eip)
