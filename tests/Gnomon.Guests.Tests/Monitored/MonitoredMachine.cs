@@ -13,7 +13,7 @@ internal sealed class MonitoredMachine : IDisposable
     private readonly SwitcherHost _switcher;
     private readonly Output _output = new();
 
-    public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null)
+    public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null, Func<IShadowMmu, IShadowMmu>? wrap = null)
     {
         _host = new HostMemory(MemoryMiB + 64);
         _switcher = new SwitcherHost(_host, 1);
@@ -26,6 +26,7 @@ internal sealed class MonitoredMachine : IDisposable
             Shadow = shadow ?? new ShadowOptions(),
             Clock = new VirtualClock(),
             Devices = site => MakeDevices(site, disk),
+            Wrap = wrap,
         });
     }
 

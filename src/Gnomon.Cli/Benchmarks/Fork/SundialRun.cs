@@ -10,7 +10,7 @@ namespace Gnomon.Cli.Benchmarks.Fork;
 /// <summary>Runs sundial to its end, once.</summary>
 internal static class SundialRun
 {
-    private const int MemoryMiB = 32;
+    private const int MemoryMiB = 24;
     private const int HostMiB = MemoryMiB + 64;
     private const ulong Instructions = 20_000_000_000;
     private const string LastWords = "sundial: loop done";
