@@ -17,7 +17,7 @@ namespace Gnomon.Cli.Benchmarks.Fork;
 internal sealed class OriginalScans(FormatShape shape, IReplacementPolicy policy, int slots) : IReplacementPolicy
 {
     private readonly Pfn?[] _roots = new Pfn?[slots];
-    private Gpa[] _directories = new Gpa[slots];
+    private readonly Gpa[] _directories = new Gpa[slots];
     private HostMemory? _host;
     private uint _kernel;
     private int _current;
