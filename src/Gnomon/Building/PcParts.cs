@@ -9,6 +9,7 @@ namespace Gnomon;
 internal sealed class PcParts : GuestParts
 {
     private const int WindowShift = 12;
+    private const byte InterruptPin = 1;
     private const uint VideoMemory = 0xA_0000;
     private const uint VideoMemoryBytes = 0x2_0000;
 
@@ -138,7 +139,7 @@ internal sealed class PcParts : GuestParts
         for (int i = 0; i < devices.Count; i++)
         {
             int slot = i + 1;
-            VirtioPciFunction function = new(devices[i], environment, _board.PciLine(slot), (byte)PcBoard.PciIrq(slot));
+            VirtioPciFunction function = new(devices[i], environment, _board.PciLine(slot), (byte)PcBoard.PciIrq(slot), InterruptPin);
             _bus.Add(slot, function);
             function.PlaceWindow(0, new Gpa(_acpi.PciMemoryFirst + ((ulong)i << WindowShift)));
         }
