@@ -39,6 +39,9 @@ internal sealed class BoardMachine : IPcBoardOwner
 
     public int PowerOffs { get; private set; }
 
+    /// <summary>As after a load: the output is where the controllers say.</summary>
+    public void ForgetTheLine() => Interrupt = Board.Pic.HasInterrupt;
+
     public void InterruptChanged(bool up)
     {
         Assert.NotEqual(Interrupt, up);
@@ -67,6 +70,6 @@ internal sealed class BoardMachine : IPcBoardOwner
         Clock.Nanoseconds = other.Clock.Nanoseconds;
         PortTester.Load(Board, PortTester.Saved(other.Board));
         PortTester.Load(Pci, PortTester.Saved(other.Pci));
-        Interrupt = Board.Pic.HasInterrupt;
+        ForgetTheLine();
     }
 }

@@ -167,6 +167,37 @@ public sealed class BoardTests
             iter: TestSettings.Steps(400));
 
     [Fact]
+    public void DamagedState_IsRefusedOrUsed_NeverThrowsAnythingElse() =>
+        Gen.Select(
+            Gen.Select(Gen.Int[0, 4095], Gen.Byte).Array[1, 12],
+            Gen.Select(Gen.Int[0, Used.Length + 3], Gen.Int[1, 4], Gen.UInt, Gen.ULong[0, 1ul << 36]).Array[1, 60]).Sample(
+            (damages, steps) =>
+            {
+                BoardMachine machine = new();
+                byte[] state = PortTester.Saved(machine.Board);
+                foreach ((int place, byte value) in damages)
+                {
+                    state[20 + (place % (state.Length - 20))] = value;
+                }
+
+                try
+                {
+                    PortTester.Load(machine.Board, state);
+                }
+                catch (DeviceStateException)
+                {
+                    return;
+                }
+
+                machine.ForgetTheLine();
+                foreach ((int what, int size, uint value, ulong time) in steps)
+                {
+                    _ = Step(machine, what, size, value, time);
+                }
+            },
+            iter: TestSettings.Steps(3000));
+
+    [Fact]
     public void PortAccesses_AllocateNothing()
     {
         void Use()
