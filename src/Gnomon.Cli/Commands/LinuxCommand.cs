@@ -131,7 +131,7 @@ internal sealed class LinuxCommand
             string? script = parsed.GetValue(_script);
             LinuxGuest guest = new()
             {
-                Script = script is null ? null : ImageFiles.ReadWhole(script),
+                Script = script is null ? default(ReadOnlyMemory<byte>?) : ImageFiles.ReadWhole(script),
                 Files = [.. (parsed.GetValue(_files) ?? []).SelectMany(HostFiles.Read)],
                 IsQuiet = script is not null,
             };
