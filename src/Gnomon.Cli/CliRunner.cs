@@ -16,7 +16,7 @@ internal static class CliRunner
     {
         try
         {
-            ParseResult parsed = GnomonCommand.Create(console).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            ParseResult parsed = GnomonCommand.Create(console).Parse(Spelled(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0)
             {
                 return Complain(parsed, console);
@@ -37,6 +37,10 @@ internal static class CliRunner
             return Explain(error, console);
         }
     }
+
+    // An option whose value may be left out would take the next word for it; so --stats=json is an option of its own.
+    private static string[] Spelled(string[] args) =>
+        args is ["run", ..] ? [.. args.Select(word => word == Commands.KernelOptions.StatsAsJson ? Commands.KernelOptions.HiddenStatsAsJson : word)] : args;
 
     private static int Complain(ParseResult parsed, CliConsole console)
     {

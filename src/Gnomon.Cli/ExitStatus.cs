@@ -24,9 +24,24 @@ internal static class ExitStatus
     /// <summary>A program that was run waits for what can never come.</summary>
     public const int Stuck = 6;
 
+    /// <summary>A guest did what no guest may do.</summary>
+    public const int Killed = 7;
+
+    /// <summary>The time that a run was given is over.</summary>
+    public const int TimedOut = 8;
+
+    /// <summary>A guest wants to be started anew, and was not to be.</summary>
+    public const int Restart = 9;
+
     /// <summary>An error of Gnomon itself.</summary>
     public const int OwnError = 70;
 
+    /// <summary>Ended by SIGHUP: the terminal has gone.</summary>
+    public const int HungUp = 129;
+
     /// <summary>Interrupted from the keyboard.</summary>
     public const int Interrupted = 130;
+
+    /// <summary>Ended by SIGTERM.</summary>
+    public const int Terminated = 143;
 }

@@ -62,15 +62,16 @@ internal static class OptionParsers
         Option<TracePolicy?> option = new(name)
         {
             Description = description,
-            HelpName = "lru|clock|random:SEED",
+            HelpName = "lru|clock|random[:SEED]",
             CustomParser = result =>
             {
-                if (TracePolicy.TryParse(result.Tokens[0].Value, out TracePolicy policy))
+                string word = result.Tokens[0].Value;
+                if (TracePolicy.TryParse(word == "random" ? "random:1" : word, out TracePolicy policy))
                 {
                     return policy;
                 }
 
-                result.AddError($"{name} cannot be '{result.Tokens[0].Value}'; it is one of lru, clock, random:SEED");
+                result.AddError($"{name} cannot be '{result.Tokens[0].Value}'; it is one of lru, clock, random or random:SEED");
                 return null;
             },
         };

@@ -103,7 +103,7 @@ public sealed class Machine : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         _runner.Claim();
-        return _runner.Run(limits, waits: false);
+        return _runner.Run(limits);
     }
 
     /// <summary>Begins to run the guest on a thread of its own, or goes on after <see cref="Pause"/>.</summary>
@@ -304,7 +304,7 @@ public sealed class Machine : IDisposable
     {
         try
         {
-            _runner.Run(default, waits: true);
+            _runner.Run(new RunLimits { WaitsForInput = true });
         }
         catch (Exception error)
         {

@@ -12,6 +12,9 @@ public readonly record struct RunLimits
     /// <summary>Until the guest has written this to its console, behind what was waited for last; null for nothing.</summary>
     public string? Text { get; init; }
 
+    /// <summary>Whether to wait where the guest can go on only with input; else the run ends there.</summary>
+    public bool WaitsForInput { get; init; }
+
     /// <summary>Ends the run from outside.</summary>
     public CancellationToken Cancellation { get; init; }
 }

@@ -1,16 +1,22 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Gnomon.Cli.Running;
 using Gnomon.Cpu.Bare;
 using Gnomon.Cpu.Memory;
 
 namespace Gnomon.Cli.Commands;
 
-/// <summary><c>gnomon run</c>: runs a program on a bare machine.</summary>
+/// <summary><c>gnomon run</c>: runs a kernel as a guest, or a program on a bare machine.</summary>
 internal sealed class RunCommand
 {
     private const string Notes = """
-        The machine has one processor, memory from address 0, and two ports: a byte written to port 0x190 is printed as a line
-        `POST xx`, one written to port 0xE9 as text. Other ports, and addresses without memory, read as all ones.
+        A guest. KERNEL is a 32-bit Linux kernel (vmlinux or bzImage) or another ELF file. The console is this terminal: Ctrl-] then
+          q quits   p pauses or goes on   s shows statistics   t shows page tables   h shows these keys   Ctrl-] types Ctrl-]
+        Where standard input ends, so does the guest that waits for it. --stats uses KVM's names where KVM counts the same.
+
+        A bare machine. --flat and --bios run a program on one processor with memory from address 0, and two ports: a byte written to
+        port 0x190 is printed as a line `POST xx`, one written to port 0xE9 as text. Other ports, and addresses without memory, read as
+        all ones.
 
         --flat loads raw binaries; without @ADDRESS a file goes to 0x100000. The processor starts at the first byte of the first
         file, in 32-bit protected mode:
@@ -27,21 +33,30 @@ internal sealed class RunCommand
         changed. A word behind it is the file to write; write --trace-instructions last, or =FILE, or =- for standard error.
 
         Examples:
+          gnomon run --paravirt guests/bin/sundial --append "processes=8" --stats
+          gnomon run --paravirt guests/bin/sundial --classic --disk disk.img:cow --trace sundial.gtrace
           gnomon run --flat hello.bin
           gnomon run --flat kernel.bin@0x200000 --flat data.bin@0x400000 --memory 16
           gnomon run --bios rom.bin --max-instructions 100000000 --stats
           gnomon run --flat hello.bin --trace-instructions=hello.txt
 
         Exit status:
-          0  the program ended: HLT with interrupts off
-          2  the command line or a file's size or address is bad; nothing was run
-          3  a file cannot be read, output cannot be written, or the host has no memory left
-          4  triple fault
-          5  the instructions of --max-instructions are spent
-          6  HLT with interrupts on: nothing can wake the processor
+          0    the guest shut down; a program ended by HLT with interrupts off
+          1    an audit found a broken invariant: a bug of Gnomon
+          2    the command line, or a file's content, size or address, is bad; nothing was run
+          3    a file cannot be read, output cannot be written, or the host has no memory left
+          4    triple fault (bare machine)
+          5    the instructions of --max-instructions are spent
+          6    the guest or program halted, and nothing can ever wake it
+          7    the guest did what no guest may do
+          8    the time of --timeout is over
+          9    the guest wants to be started anew, and --no-restart says that it is not
+          130  interrupted: Ctrl-] q, or Ctrl-C where the terminal is not the guest's; 129 and 143: by SIGHUP, SIGTERM
         """;
 
     private const int DefaultMemoryMiB = 64;
+
+    private readonly Argument<string?> _kernel = new("KERNEL") { Description = "The kernel to run as a guest.", Arity = ArgumentArity.ZeroOrOne };
 
     private readonly Option<string[]> _flat = new("--flat")
     {
@@ -63,7 +78,9 @@ internal sealed class RunCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private readonly Option<bool> _stats = new("--stats") { Description = "Print counters after the run." };
+    private readonly Option<bool> _stats = new("--stats") { Description = "Print counters after the run; --stats=json as JSON (guests only)." };
+
+    private readonly KernelOptions _guest = new();
 
     private readonly CliConsole _console;
 
@@ -73,28 +90,64 @@ internal sealed class RunCommand
     public static Command Create(CliConsole console)
     {
         RunCommand run = new(console);
-        NotedCommand command = new("run", "Run a program on a bare machine.", Notes)
+        OptionParsers.RefuseOptions(run._kernel);
+        NotedCommand command = new("run", "Run a kernel as a guest, or a program on a bare machine.", Notes)
         {
-            run._flat,
-            run._bios,
+            run._kernel,
             run._memory,
             run._most,
-            run._trace,
             run._stats,
         };
-        command.Validators.Add(result =>
+        foreach (Option option in run._guest.All)
         {
-            if (result.GetResult(run._flat) is null == result.GetResult(run._bios) is null)
-            {
-                result.AddError("Name what to run: --flat FILE or --bios FILE, one of the two");
-            }
-        });
+            command.Add(option);
+        }
+
+        command.Add(run._flat);
+        command.Add(run._bios);
+        command.Add(run._trace);
+        command.Validators.Add(run.Check);
         command.SetAction(run.Run);
         return command;
     }
 
+    // Each option belongs to one kind of machine or to both.
+    private void Check(CommandResult result)
+    {
+        bool isGuest = result.GetResult(_kernel) is { Tokens.Count: > 0 };
+        Option?[] bare = [result.GetResult(_flat)?.Option, result.GetResult(_bios)?.Option];
+        if (bare.Count(option => option is not null) + (isGuest ? 1 : 0) != 1)
+        {
+            result.AddError("Name what to run: KERNEL, --flat FILE or --bios FILE, one of the three");
+        }
+        else if (isGuest && result.GetResult(_trace) is not null)
+        {
+            result.AddError("--trace-instructions goes with --flat and --bios only");
+        }
+        else if (!isGuest && _guest.All.FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is { } foreign)
+        {
+            result.AddError($"{KernelOptions.NameOf(foreign)} goes with a KERNEL only, not with {bare.First(option => option is not null)!.Name}");
+        }
+        else
+        {
+            _guest.Check(result);
+        }
+    }
+
+    private int RunGuest(ParseResult parsed, string kernel)
+    {
+        MachineRunOptions options = _guest.Read(parsed, kernel, parsed.GetValue(_memory) ?? DefaultMemoryMiB, parsed.GetValue(_most), parsed.GetValue(_stats));
+        using MachineRun run = new(_console, options);
+        return run.Run();
+    }
+
     private int Run(ParseResult parsed)
     {
+        if (parsed.GetValue(_kernel) is { } kernel)
+        {
+            return RunGuest(parsed, kernel);
+        }
+
         ConsolePorts ports = new(_console.Output);
         using BareMachine machine = Build(parsed, ports);
         bool traced = parsed.GetResult(_trace) is not null;

@@ -55,6 +55,12 @@ internal static class ImageFiles
             : throw new CliError(ExitStatus.BadInput, Text($"{file} has {rom.Length} bytes; a ROM has 64, 128, 192 or 256 KiB"));
     }
 
+    /// <summary>Reads a whole file.</summary>
+    /// <exception cref="CliError">It cannot be read.</exception>
+    public static byte[] ReadWhole(string file) => file == StandardInput
+        ? throw new CliError(ExitStatus.BadInput, "standard input is the guest's console; name a file")
+        : Read(file, int.MaxValue / 2, "is longer than 1 GiB");
+
     private static byte[] Read(string file, long most, string tooLong)
     {
         try

@@ -62,8 +62,7 @@ internal sealed class Runner : IDisposable
 
     /// <summary>Runs the guest, which was claimed before.</summary>
     /// <param name="limits">How far.</param>
-    /// <param name="waits">Whether to wait for input, if the guest does; else the run ends there.</param>
-    public RunStop Run(RunLimits limits, bool waits)
+    public RunStop Run(RunLimits limits)
     {
         try
         {
@@ -78,7 +77,7 @@ internal sealed class Runner : IDisposable
                     : _pauseAsked || limits.Cancellation.IsCancellationRequested ? RunStop.Cancelled
                     : timeout?.IsCancellationRequested == true ? RunStop.Timeout
                     : null,
-                waits);
+                limits.WaitsForInput);
         }
         finally
         {

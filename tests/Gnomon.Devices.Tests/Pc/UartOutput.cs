@@ -15,6 +15,9 @@ internal sealed class UartOutput : IConsoleOutput, IDeviceListener
 
     public bool Fails { get; set; }
 
+    /// <summary>Keeps nothing, and so allocates nothing.</summary>
+    public bool Silent { get; set; }
+
     public void Write(ReadOnlySpan<byte> bytes)
     {
         if (Fails)
@@ -23,6 +26,11 @@ internal sealed class UartOutput : IConsoleOutput, IDeviceListener
         }
 
         Writes++;
+        if (Silent)
+        {
+            return;
+        }
+
         _text.Append(Encoding.Latin1.GetString(bytes));
     }
 

@@ -16,13 +16,10 @@ internal sealed class AmlWriter
     private const byte BytePrefix = 0x0A;
     private const byte WordPrefix = 0x0B;
     private const byte DWordPrefix = 0x0C;
-    private const byte StringPrefix = 0x0D;
     private const byte QWordPrefix = 0x0E;
     private const byte ScopeOp = 0x10;
     private const byte BufferOp = 0x11;
     private const byte PackageOp = 0x12;
-    private const byte DualNamePrefix = 0x2E;
-    private const byte MultiNamePrefix = 0x2F;
     private const byte ExtendedPrefix = 0x5B;
     private const byte DeviceOp = 0x82;
 
@@ -34,37 +31,37 @@ internal sealed class AmlWriter
     public ReadOnlySpan<byte> Bytes => _bytes.WrittenSpan;
 
     /// <summary>Opens a scope that exists.</summary>
-    /// <param name="path">Its name.</param>
+    /// <param name="name">One to four characters, relative to where it is written.</param>
     /// <param name="content">Writes what it holds.</param>
-    public void Scope(string path, Action<AmlWriter> content)
+    public void Scope(string name, Action<AmlWriter> content)
     {
         Byte(ScopeOp);
         Enclosed(inner =>
         {
-            inner.Path(path);
+            inner.Segment(name);
             content(inner);
         });
     }
 
     /// <summary>Defines a device.</summary>
-    /// <param name="path">Its name.</param>
+    /// <param name="name">One to four characters, relative to where it is written.</param>
     /// <param name="content">Writes what it holds.</param>
-    public void Device(string path, Action<AmlWriter> content)
+    public void Device(string name, Action<AmlWriter> content)
     {
         Byte(ExtendedPrefix);
         Byte(DeviceOp);
         Enclosed(inner =>
         {
-            inner.Path(path);
+            inner.Segment(name);
             content(inner);
         });
     }
 
     /// <summary>Begins a named object; its value is written next.</summary>
-    public AmlWriter Name(string path)
+    public AmlWriter Name(string name)
     {
         Byte(NameOp);
-        Path(path);
+        Segment(name);
         return this;
     }
 
@@ -111,15 +108,6 @@ internal sealed class AmlWriter
         _bytes.Write(bytes[..length]);
     }
 
-    /// <summary>Writes a string.</summary>
-    /// <param name="value">ASCII without NUL.</param>
-    public void Text(string value)
-    {
-        Byte(StringPrefix);
-        _bytes.Write(Encoding.ASCII.GetBytes(value));
-        Byte(0);
-    }
-
     /// <summary>Writes a compressed identifier (EISAID): three letters with five bits each and four hexadecimal digits, the highest byte first.</summary>
     /// <param name="id">Such as PNP0A03.</param>
     public void EisaId(string id)
@@ -129,37 +117,8 @@ internal sealed class AmlWriter
         Integer(BinaryPrimitives.ReverseEndianness(value));
     }
 
-    // Segments of four characters, filled up with underscores; a backslash begins at the root.
-    private void Path(string path)
-    {
-        if (path.StartsWith('\\'))
-        {
-            Byte((byte)'\\');
-            path = path[1..];
-        }
-
-        string[] segments = path.Split('.', StringSplitOptions.RemoveEmptyEntries);
-        switch (segments.Length)
-        {
-            case 0:
-                Byte(0);
-                break;
-            case 1:
-                break;
-            case 2:
-                Byte(DualNamePrefix);
-                break;
-            default:
-                Byte(MultiNamePrefix);
-                Byte((byte)segments.Length);
-                break;
-        }
-
-        foreach (string segment in segments)
-        {
-            _bytes.Write(Encoding.ASCII.GetBytes(segment.PadRight(SegmentLength, '_')));
-        }
-    }
+    // One segment of four characters, filled up with underscores.
+    private void Segment(string name) => _bytes.Write(Encoding.ASCII.GetBytes(name.PadRight(SegmentLength, '_')));
 
     // A length that counts its own bytes: one byte up to 63; else four bits, and eight in each of one to three further bytes.
     private void Enclosed(Action<AmlWriter> content)

@@ -9,14 +9,14 @@ internal static class Dsdt
     public static byte[] Write(AcpiDescription description)
     {
         AmlWriter aml = new();
-        aml.Name("\\_S5").Package(4, package =>
+        aml.Name("_S5").Package(4, package =>
         {
             package.Integer(PowerManagement.SoftOff);
             package.Integer(0);
             package.Integer(0);
             package.Integer(0);
         });
-        aml.Scope("\\_SB", system => system.Device("PCI0", root =>
+        aml.Scope("_SB", system => system.Device("PCI0", root =>
         {
             WritePciRoot(root, description);
             WriteDevice(root, "COM1", "PNP0501", new ResourceTemplate().Ports(Uart16550.FirstSerialPort, Uart16550.PortCount).Irq(PcBoard.SerialIrq));

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 
@@ -78,11 +79,11 @@ public static class LinuxInitramfs
             throw new LinuxFileException("The busybox is no program for 32-bit x86: take the one of Debian's busybox-static for i386.");
         }
 
-        int table = BitConverter.ToInt32(busybox[28..]);
-        int count = BitConverter.ToUInt16(busybox[44..]);
+        int table = BinaryPrimitives.ReadInt32LittleEndian(busybox[28..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(busybox[44..]);
         for (int i = 0; i < count && table >= 0 && table + ((i + 1) * 32L) <= busybox.Length; i++)
         {
-            if (BitConverter.ToUInt32(busybox[(table + (i * 32))..]) == 3)
+            if (BinaryPrimitives.ReadUInt32LittleEndian(busybox[(table + (i * 32))..]) == 3)
             {
                 throw new LinuxFileException("The busybox needs shared libraries: take the one of Debian's busybox-static for i386.");
             }
