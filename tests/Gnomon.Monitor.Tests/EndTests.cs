@@ -53,7 +53,23 @@ public sealed class EndTests
     }
 
     [Fact]
-    public void Restart_WhileItRuns_ForgetsInterruptsTimersAndDescriptors()
+    public void Restart_ForgetsInterruptsThatWait()
+    {
+        TinyKernel kernel = new();
+        kernel.Init();
+        kernel.Gate(36, "irq");
+        kernel.Call(10);
+        kernel.Mark("irq");
+        kernel.ShutDown();
+        using TinyMachine machine = new(kernel);
+        machine.Guest.Interrupts.Raise(4);
+        machine.Guest.Restart();
+        machine.Prepare();
+        machine.RunToHalt();
+    }
+
+    [Fact]
+    public void Restart_WhileItRuns_ForgetsTimersAndDescriptors()
     {
         TinyKernel kernel = new();
         kernel.Init();
@@ -65,7 +81,6 @@ public sealed class EndTests
         kernel.Code.ud2();
         using TinyMachine machine = new(kernel);
         machine.Run(60);
-        machine.Guest.Interrupts.Raise(4);
         machine.Guest.Restart();
         machine.Prepare();
         machine.Guest.Run(5);
