@@ -9,10 +9,11 @@ internal static class GnomonCommand
     /// <summary>Makes the tree of commands.</summary>
     public static RootCommand Create(CliConsole console)
     {
-        RootCommand root = new("Gnomon, a shadow-paging hypervisor for 32-bit x86 guests: run programs; replay, generate and measure page-table traces.")
+        RootCommand root = new("Gnomon, a shadow-paging hypervisor for 32-bit x86 guests: run kernels and programs; replay, generate and measure page-table traces.")
         {
             RunCommand.Create(console),
             LinuxCommand.Create(console),
+            DemoCommand.Create(console),
             ReplayCommand.Create(console),
             TraceCommand.Create(console),
             BenchCommand.Create(console),

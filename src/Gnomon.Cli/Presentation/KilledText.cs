@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gnomon.Monitor;
+using Gnomon.Paging;
 
 namespace Gnomon.Cli.Presentation;
 
@@ -19,9 +20,14 @@ internal static class KilledText
         {
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"  {fault.Instructions,12}  eip 0x{fault.Eip:x8}  address 0x{fault.Address:x8}  {fault.Code.ToString().ToLowerInvariant().Replace(", ", " ", StringComparison.Ordinal),-24}  {Outcome(fault)}"));
+                $"  {fault.Instructions,12}  eip 0x{fault.Eip:x8}  address 0x{fault.Address:x8}  {Access(fault.Code),-25}  {Outcome(fault)}"));
         }
     }
+
+    private static string Access(PageFaultCode code) =>
+        (code.HasFlag(PageFaultCode.User) ? "user " : "kernel ")
+        + (code.HasFlag(PageFaultCode.Fetch) ? "fetch" : code.HasFlag(PageFaultCode.Write) ? "write" : "read")
+        + (code.HasFlag(PageFaultCode.Present) ? ", protected" : "");
 
     private static string Outcome(PagingEvent fault) => fault.Outcome switch
     {

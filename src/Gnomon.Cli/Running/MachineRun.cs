@@ -84,7 +84,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
     {
         try
         {
-            return new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.Read);
+            return new FileStream(file, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -280,7 +280,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         {
             case MachineEndReason.Killed:
                 KilledText.Write(console.Error, end);
-                return new CliError(ExitStatus.Killed, $"the guest was killed {place}: {end.Text}{Hint()}");
+                return new CliError(ExitStatus.Killed, $"the guest was killed {place}: {end.Text}{Hint(machine)}");
             case MachineEndReason.HaltedForEver:
                 return new CliError(ExitStatus.Stuck, $"the guest halted {place}, no timer is set and no input can come: it would wait for ever");
             case MachineEndReason.Restart:
@@ -290,6 +290,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         }
     }
 
-    private string Hint() => options.Machine is { Guest: Shadow.GuestKind.Paravirtual, Pae: null }
+    // A kernel that is taken for one with the other format comes no further than its first tables.
+    private string Hint(Machine machine) => options.Machine is { Guest: Shadow.GuestKind.Paravirtual, Pae: null } && machine.Statistics["loads"] <= 1
         ? " (a kernel with PAE page tables needs --format pae)" : "";
 }
