@@ -33,13 +33,13 @@ internal sealed class FaultStory
         FaultEvents events = FaultEvents.Of(image, Page, DeviceWindows);
         using FaultMachine machine = new(image);
         _machine = machine;
-        machine.StepUntil(events.Device.Instructions);
+        machine.StepTo(events.Device.Steps);
         ShowDevice();
-        machine.StepUntil(events.Own.Instructions);
+        machine.StepTo(events.Own.Steps);
         ShowOwn(events.DataPage);
-        machine.StepUntil(events.Read.Instructions);
+        machine.StepTo(events.Read.Steps);
         ShowRead();
-        machine.StepUntil(events.Write.Instructions);
+        machine.StepTo(events.Write.Steps);
         ShowWrite();
     }
 
