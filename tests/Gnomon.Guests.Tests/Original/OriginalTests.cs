@@ -24,7 +24,7 @@ public sealed class OriginalTests
         Assert.True(compared.Model.Scanned > 1000);
     }
 
-    private static ComparedMmu Run(string image, string commandLine)
+    internal static ComparedMmu Run(string image, string commandLine)
     {
         ComparedMmu? compared = null;
         ShadowOptions classic = new() { Slots = 4, Policy = new RandomPolicy(Seed), OnFlush = FlushPolicy.Discard, DiscardAllOnSetPmd = true };
