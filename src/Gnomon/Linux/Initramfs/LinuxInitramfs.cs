@@ -146,10 +146,12 @@ public static class LinuxInitramfs
             text.Append(OutDisk.Script($"/dev/{DeviceName(device)}"));
         }
 
+        // Setting a terminal waits until it has sent all that was written; a machine that ends first would swallow the last lines.
         text.Append(
             $"""
             echo "{StatusMarker}$status"
             sync
+            stty opost
             {(options.Ending == GuestEnding.Reboot ? "reboot -f" : "poweroff -f")}
             while :; do sleep 3600; done
 
