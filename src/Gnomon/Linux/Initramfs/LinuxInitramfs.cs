@@ -137,19 +137,23 @@ public static class LinuxInitramfs
         }
         else
         {
-            text.Append("setsid -c sh -i\n");
+            // A serial line does not know how large the terminal at its other end is.
+            text.Append("stty rows 25 cols 80\nsetsid -c sh -i\n");
         }
 
-        text.Append("status=$?\ncd /\n");
+        // The end of a shell that had the console as its terminal hangs the console up for all who have it open.
+        text.Append(CultureInfo.InvariantCulture, $"status=$?\nexec </dev/{console} >/dev/{console} 2>&1\ncd /\n");
         if (options.OutDevice is { } device)
         {
             text.Append(OutDisk.Script($"/dev/{DeviceName(device)}"));
         }
 
+        // Setting a terminal waits until it has sent all that was written; a machine that ends first would swallow the last lines.
         text.Append(
             $"""
             echo "{StatusMarker}$status"
             sync
+            stty opost
             {(options.Ending == GuestEnding.Reboot ? "reboot -f" : "poweroff -f")}
             while :; do sleep 3600; done
 
