@@ -31,7 +31,22 @@ public sealed class CommandLineTests
         "run --flat x --memory 3073",
         "run --flat x --max-instructions 0",
         "run --flat x --max-instructions 0x10000000000000000",
-        "run kernel",
+        "run kernel --flat x",
+        "run kernel other",
+        "run --frobnicate",
+        "run --flat x --slots 3",
+        "run --bios x --disk y",
+        "run --flat x --stats=json",
+        "run kernel --trace-instructions",
+        "run kernel --format pae",
+        "run --paravirt kernel --format long",
+        "run --paravirt kernel --clock slow",
+        "run --paravirt kernel --policy fifo",
+        "run --paravirt kernel --slots 0",
+        "run --paravirt kernel --timeout 0",
+        "run --paravirt kernel --audit 0",
+        "demo --format long",
+        "demo kernel",
         "trace",
         "trace generate",
         "trace generate unknown",
@@ -58,6 +73,8 @@ public sealed class CommandLineTests
     [InlineData("--help", "replay", "Exit status:")]
     [InlineData("replay --help", "--audit-every", "Exit status:")]
     [InlineData("run --help", "--trace-instructions", "Exit status:")]
+    [InlineData("run --help", "--stats=json", "Exit status:")]
+    [InlineData("demo --help", "--plain", "Exit status:")]
     [InlineData("bench cpu --help", "--check", "Exit status:")]
     [InlineData("trace --help", "generate", "Examples:")]
     [InlineData("trace generate --help", "--seed", "Exit status:")]

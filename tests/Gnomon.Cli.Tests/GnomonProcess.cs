@@ -35,16 +35,22 @@ internal static class GnomonProcess
         return new Ended(process.ExitCode, output.Result, error.Result);
     }
 
+    /// <summary>How the program is started.</summary>
+    public static string[] CommandLine { get; } =
+    [
+        Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet",
+        Path.Combine(AppContext.BaseDirectory, "gnomon.dll"),
+    ];
+
     public static Process Start(params string[] arguments)
     {
-        ProcessStartInfo start = new(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        ProcessStartInfo start = new(CommandLine[0])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "gnomon.dll"));
-        foreach (string argument in arguments)
+        foreach (string argument in CommandLine.Skip(1).Concat(arguments))
         {
             start.ArgumentList.Add(argument);
         }

@@ -28,6 +28,9 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
     {
         using EndSignals signals = new(console.Cancellation);
         using Machine machine = Build();
+
+        // The runtime looks at the terminal when it is first asked for its size, and remembers what it sees.
+        _ = Size();
         using (RawTerminal? terminal = Console.IsInputRedirected ? null : RawTerminal.Enter())
         using (new AlternateScreen(console.Output))
         {
@@ -154,7 +157,7 @@ internal sealed class DemoRun(CliConsole console, MachineOptions options, string
 
     private void ReadKeys()
     {
-        using Stream input = Console.OpenStandardInput();
+        using Stream input = Keyboard.Open();
         byte[] key = new byte[1];
         while (input.Read(key) == 1)
         {

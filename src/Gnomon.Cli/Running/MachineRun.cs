@@ -159,7 +159,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
     {
         try
         {
-            using Stream input = Console.OpenStandardInput();
+            using Stream input = Keyboard.Open();
             EscapeKey escape = new();
             byte[] buffer = new byte[4096];
             for (int got = input.Read(buffer); got > 0; got = input.Read(buffer))
