@@ -57,15 +57,15 @@ internal sealed class ForkBenchCommand
     private int Run(ParseResult parsed)
     {
         int rounds = parsed.GetValue(_rounds) ?? DefaultRounds;
-        List<ForkBenchmark[]> groups = [Everywhere(null)];
+        List<ForkBenchmark> forks = [.. Everywhere(null)], updates = [];
         for (int spaces = 1; spaces <= (parsed.GetValue(_spaces) ?? DefaultSpaces); spaces *= SpacesFactor)
         {
-            groups.Add(Everywhere(spaces));
+            updates.AddRange(Everywhere(spaces));
         }
 
         List<ForkLine> lines = [];
-        using ProgressLine progress = new(_console, "measuring", groups.Count);
-        foreach (ForkBenchmark[] group in groups)
+        using ProgressLine progress = new(_console, "measuring", 2);
+        foreach (List<ForkBenchmark> group in (List<ForkBenchmark>[])[forks, updates])
         {
             List<ForkLine> counted = [];
             foreach (ForkBenchmark benchmark in group)

@@ -42,6 +42,7 @@ internal sealed record FaultEvents(Gpa DataPage, FaultEvent Device, FaultEvent O
         FaultEvent device = faults.First(fault => fault.Event.Outcome == FaultKind.Device && fault.Event.Address >= deviceWindows);
         faults.RemoveAll(fault => fault.Event.Address != page);
         int own = faults.FindIndex(fault => fault.Event.Outcome == FaultKind.GuestFault);
+        Assert.Equal((FaultKind.Mapped, faults[own].Event.Eip), (faults[own + 1].Event.Outcome, faults[own + 1].Event.Eip));
         int read = faults.FindIndex(own, fault => fault.Event is { Code: PageFaultCode.User, Outcome: FaultKind.Mapped });
         int write = faults.FindIndex(read, fault => (fault.Event.Code & PageFaultCode.Write) != 0);
         return new FaultEvents(new Gpa(data), device, faults[own], faults[read], faults[write]);

@@ -20,6 +20,7 @@ internal sealed class FaultStory
     private const int FrameBytes = 72;
     private const int PageFaultGate = 14 * 8;
     private const int TaskState = 2304;
+    private const int SwitcherReturn = 13;
 
     private static readonly Dictionary<string, FaultStory> _stories = [];
     private static readonly string[] _words =
@@ -88,12 +89,10 @@ internal sealed class FaultStory
         Set("again",
         [
             $"{FaultText.Instruction(_machine, eip)}   done: the word at 0x{Page:x} is {value}",
-            $"instructions from the fault to here: {_machine.Guest.Processor.Instructions - first}, {into.Count} + {SwitcherReturn} of them the Switcher's",
+            $"instructions from the fault to here: {_machine.Guest.Processor.Instructions - first}; the Switcher's: {into.Count - 1} in and {SwitcherReturn} out; the delivery counts as one",
             $"shadow leaf   0x{FaultText.ShadowLeaf(_machine, Page):x8}   {FaultText.Flags(FaultText.ShadowLeaf(_machine, Page))}",
         ]);
     }
-
-    private const int SwitcherReturn = 13;
 
     // The store that follows.
     private void ShowWrite()
@@ -176,26 +175,25 @@ internal sealed class FaultStory
         ];
     }
 
-    // Steps into the Switcher up to its call, and says what was done there.
+    // Steps into the Switcher up to its call, and says what was done there. The first step is the processor's own: it delivers the fault.
     private List<string> Into()
     {
-        List<string> text = [];
-        uint offset = _machine.SwitcherWord(_machine.Registers.Idt.Base + PageFaultGate) & 0xFFFF;
-        uint next = _machine.Switcher + (offset & 0xFFF);
-        while (true)
+        uint at = _machine.Registers.Idt.Base + PageFaultGate;
+        uint stub = (_machine.SwitcherWord(at + 4) & 0xFFFF_0000) | (_machine.SwitcherWord(at) & 0xFFFF);
+        _machine.Step();
+        Assert.Equal(stub, _machine.RawEip);
+        List<string> text = [WithStack("exception 14")];
+        do
         {
-            uint at = next;
-            string line = FaultText.Instruction(_machine, at);
+            string line = FaultText.Instruction(_machine, _machine.RawEip);
             _machine.Step();
-            text.Add($"{line,-54} esp 0x{_machine.Registers[GeneralRegister.Esp]:x8}".TrimEnd());
-            if (line.EndsWith("vmcall", StringComparison.Ordinal))
-            {
-                return text;
-            }
-
-            next = _machine.RawEip;
+            text.Add(WithStack(line));
         }
+        while (!text[^1].Contains("vmcall", StringComparison.Ordinal));
+        return text;
     }
+
+    private string WithStack(string line) => $"{line,-54} esp 0x{_machine.Registers[GeneralRegister.Esp]:x8}";
 
     private List<string> Back(uint eip, string note)
     {

@@ -43,7 +43,7 @@ internal sealed class ObservedMmu(IShadowMmu inner, OriginalScans scans, Refault
     /// <inheritdoc/>
     public override bool LoadPageTable(int cpu, Gpa directory)
     {
-        scans.BeforeLoad(Inner, cpu);
+        scans.BeforeLoad(Inner);
         bool loaded = Inner.LoadPageTable(cpu, directory);
         scans.AfterLoad(Inner, cpu);
         return loaded;
