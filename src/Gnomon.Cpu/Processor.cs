@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Gnomon.Cpu.Events;
 using Gnomon.Cpu.Execution;
 using Gnomon.Cpu.Memory;
+using Gnomon.Cpu.State;
 using Gnomon.Memory;
 using Gnomon.Paging;
 
@@ -222,6 +224,25 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _blocks.ForgetJumps();
     }
 
+    /// <summary>Writes the state: registers, lines and all that is pending, between two runs. Not what the monitor has chosen (intercepts, the
+    /// interrupt source), not cached translations and code.</summary>
+    /// <param name="output">Where the bytes go.</param>
+    public void Save(IBufferWriter<byte> output)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(output);
+        ProcessorState.Save(this, output);
+    }
+
+    /// <summary>Takes a saved state in place of this one. Memory must be what it was when the state was saved.</summary>
+    /// <param name="state">What <see cref="Save"/> has written.</param>
+    /// <exception cref="CpuStateException">It cannot be loaded; nothing has changed then.</exception>
+    public void Load(ReadOnlyMemory<byte> state)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ProcessorState.Load(this, state);
+    }
+
     /// <inheritdoc/>
     public void Invalidate(in Invalidation what)
     {
@@ -261,6 +282,37 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         _blocks.Dispose();
         _self.Free();
         NativeMemory.AlignedFree(_state);
+    }
+
+    /// <summary>Takes a state that was checked.</summary>
+    internal void Restore(in CpuState state, in ProcessorState.Extras extras)
+    {
+        *_state = state;
+        _state->Budget = 0;
+        (_before, _given, _aside) = (extras.Instructions, 0, 0);
+        _interruptLine = extras.InterruptLine;
+        _nmiLine = extras.NmiLine;
+        InFlight = extras.InFlight;
+        Linear.Exit = extras.Exit;
+        Linear.Log.Clear();
+        foreach (ulong value in extras.Exchanges)
+        {
+            Linear.Log.Add(value);
+        }
+
+        Redirection? pages = null;
+        foreach (Redirection page in extras.Redirections.Reverse())
+        {
+            pages = page with { Next = pages };
+        }
+
+        Redirect(pages);
+        FlushTranslations();
+        ProcessorMode.Refresh(_state);
+        if (_interruptLine || _nmiLine)
+        {
+            Interlocked.Or(ref _state->Attention, AttentionBits.Line);
+        }
     }
 
     /// <summary>The block that begins at EIP, decoded if need be.</summary>

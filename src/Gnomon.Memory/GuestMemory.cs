@@ -66,6 +66,9 @@ public sealed unsafe class GuestMemory : IDisposable
     /// <summary>Times that a shared page was copied.</summary>
     public long SharingBreaks => _backing.SharingBreaks;
 
+    /// <summary>Who hears of stores and of frames that change, so that someone can stand in front of it; null for none.</summary>
+    public IGuestMemoryWatcher? Watcher => _watcher;
+
     /// <summary>Names who hears of stores and of frames that change. One at a time; null for none.</summary>
     public void SetWatcher(IGuestMemoryWatcher? watcher) => _watcher = watcher;
 

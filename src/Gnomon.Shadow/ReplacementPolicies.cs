@@ -77,6 +77,9 @@ public sealed class RandomPolicy(int seed) : IReplacementPolicy
 {
     private readonly Random _random = new(seed);
 
+    /// <summary>What it was made with.</summary>
+    public int Seed { get; } = seed;
+
     /// <inheritdoc/>
     public int ChooseVictim(Span<RootSlot> slots)
     {

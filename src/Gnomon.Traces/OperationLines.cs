@@ -17,6 +17,7 @@ internal static class OperationLines
         ["cpu"] = new("cpu NUMBER", Cpu),
         ["poke"] = new("poke ADDRESS ENTRY", static (ref line, header) =>
             new TraceOperation.Poke(Place(ref line, header, header.Shape.EntryBytes), line.Number("the entry", header.Shape.LargestEntry))),
+        ["store"] = new("store ADDRESS BYTES VALUE", Store),
         ["peek"] = new("peek ADDRESS", static (ref line, header) =>
             new TraceOperation.Peek(Place(ref line, header, header.Shape.EntryBytes))),
         ["stack"] = new("stack TOP PAGES", static (ref line, header) =>
@@ -88,6 +89,18 @@ internal static class OperationLines
         }
 
         return place;
+    }
+
+    private static TraceOperation.Store Store(ref TraceLineCursor line, TraceHeader header)
+    {
+        Gpa place = Place(ref line, header, 1);
+        int size = line.Count("the number of bytes", 1, TraceOperation.MaxStore);
+        if (place.Value + (ulong)size > (ulong)header.MemoryPages << PageSize.Shift)
+        {
+            line.Fail($"{size} bytes at {place} reach past the guest's {header.MemoryPages} pages; write fewer, or raise `memory` in the header");
+        }
+
+        return new TraceOperation.Store(place, size, line.Number("the value", ulong.MaxValue >> (64 - (8 * size))));
     }
 
     private static TraceOperation.Cpu Cpu(ref TraceLineCursor line, TraceHeader header)

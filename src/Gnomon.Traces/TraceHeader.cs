@@ -51,6 +51,41 @@ public sealed record TraceHeader
     /// <summary>The original's severity.</summary>
     public bool Strict { get; init; }
 
+    /// <summary>The header for a guest that is recorded from its start.</summary>
+    /// <param name="mmu">Its shadow tables.</param>
+    /// <exception cref="ArgumentException">They have options that no header can say.</exception>
+    public static TraceHeader Of(IShadowMmu mmu)
+    {
+        ArgumentNullException.ThrowIfNull(mmu);
+        ShadowOptions options = mmu.Options;
+        if (options.TableBudget != 0 || options.DiscardAllOnSetPmd)
+        {
+            throw new ArgumentException("A trace cannot say a table budget, or that everything is discarded at a change of the middle level.", nameof(mmu));
+        }
+
+        return new TraceHeader
+        {
+            Format = mmu.FormatName == FormatShape.Pae.Name ? TraceFormat.Pae : TraceFormat.TwoLevel,
+            MemoryPages = (int)mmu.Memory.PageCount,
+            Slots = options.Slots,
+            Policy = options.Policy switch
+            {
+                LruPolicy => default,
+                ClockPolicy => new TracePolicy(TracePolicyKind.Clock, 0),
+                RandomPolicy random => new TracePolicy(TracePolicyKind.Random, unchecked((uint)random.Seed)),
+                _ => throw new ArgumentException($"A trace cannot say the replacement policy {options.Policy}.", nameof(mmu)),
+            },
+            Prefault = options.Prefault,
+            Kernel = options.KernelAddress.Value,
+            Switcher = options.SwitcherAddress?.Value,
+            Coherence = options.Coherence,
+            OnFlush = options.OnFlush,
+            Devices = options.Devices,
+            Guest = options.Guest,
+            Strict = options.Strict,
+        };
+    }
+
     /// <summary>The numbers of the format.</summary>
     public FormatShape Shape => FormatShape.Of(Format);
 

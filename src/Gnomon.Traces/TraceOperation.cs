@@ -19,6 +19,15 @@ public abstract record TraceOperation
     /// <summary>The guest writes one entry.</summary>
     public sealed record Poke(Gpa Address, ulong Entry) : TraceOperation;
 
+    /// <summary>The guest, a device or the host writes some bytes, of which a watched page's shadows hear.</summary>
+    /// <param name="Address">The first byte.</param>
+    /// <param name="Size">Bytes, 1 … <see cref="MaxStore"/>.</param>
+    /// <param name="Value">The bytes, as a little-endian number.</param>
+    public sealed record Store(Gpa Address, int Size, ulong Value) : TraceOperation;
+
+    /// <summary>Bytes of one <see cref="Store"/> at most.</summary>
+    public const int MaxStore = 8;
+
     /// <summary>What stands in an entry.</summary>
     public sealed record Peek(Gpa Address) : TraceOperation;
 

@@ -125,7 +125,10 @@ public sealed class TraceReplayer : IDisposable
                 CurrentCpu = select.Number;
                 break;
             case TraceOperation.Poke poke:
-                Poke(poke);
+                Store(poke.Address, _entryBytes, poke.Entry);
+                break;
+            case TraceOperation.Store store:
+                Store(store.Address, store.Size, store.Value);
                 break;
             case TraceOperation.StackPages stack:
                 mmu.SetStack(cpu, stack.Top, unchecked((int)stack.Count));
@@ -223,14 +226,14 @@ public sealed class TraceReplayer : IDisposable
             : $"refused: {Refusal(status, address)}";
     }
 
-    private void Poke(TraceOperation.Poke poke)
+    private void Store(Gpa address, int size, ulong value)
     {
-        Span<byte> bytes = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes, poke.Entry);
+        Span<byte> bytes = stackalloc byte[TraceOperation.MaxStore];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
         PageStatus status = PageStatus.Ok;
         for (int attempt = 0; attempt < WriteAttempts; attempt++)
         {
-            status = _host.Memory.Write(poke.Address, bytes[.._entryBytes]);
+            status = _host.Memory.Write(address, bytes[..size]);
             if (status != PageStatus.OutOfMemory)
             {
                 break;
@@ -241,7 +244,7 @@ public sealed class TraceReplayer : IDisposable
 
         if (status != PageStatus.Ok)
         {
-            throw new GuestKilledException($"the guest stores to {poke.Address}, but {Refusal(status, poke.Address)}");
+            throw new GuestKilledException($"the guest stores to {address}, but {Refusal(status, address)}");
         }
     }
 

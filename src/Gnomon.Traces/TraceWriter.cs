@@ -44,6 +44,7 @@ public sealed class TraceWriter
         TraceOperation.Init => "init",
         TraceOperation.Cpu o => Invariant($"cpu {o.Number}"),
         TraceOperation.Poke o => Invariant($"poke {o.Address} 0x{o.Entry:x}"),
+        TraceOperation.Store o => Invariant($"store {o.Address} {o.Size} 0x{o.Value:x}"),
         TraceOperation.Peek o => $"peek {o.Address}",
         TraceOperation.StackPages o => Invariant($"stack {o.Top} {o.Count}"),
         TraceOperation.Load o => $"load {o.Directory}",

@@ -1,3 +1,5 @@
+using Gnomon.Cpu;
+using Gnomon.Monitor;
 using Gnomon.Shadow;
 
 namespace Gnomon;
@@ -27,6 +29,19 @@ public sealed record MachineOptions
     /// two-level, or for PAE where the file has a note of Xen's that says so (a kernel that can run there as well). Unmodified kernels
     /// switch it on themselves.</summary>
     public bool? Pae { get; init; }
+
+    /// <summary>How an unmodified guest's addresses are translated: by shadow tables, or by nested ones to compare.</summary>
+    public MmuKind Mmu { get; init; }
+
+    /// <summary>How an unmodified kernel is entered.</summary>
+    public BootProtocol Protocol { get; init; }
+
+    /// <summary>Whether the host unpacks a bzImage for an unmodified guest, where it can: some two thousand million instructions less.
+    /// <see cref="BootProtocol.BzImage32"/> leaves it to the guest in any case.</summary>
+    public bool UnpacksKernel { get; init; } = true;
+
+    /// <summary>What CPUID says to an unmodified guest.</summary>
+    public CpuProfile Profile { get; init; } = CpuProfile.Default with { Vendor = "GnomonGnomon" };
 
     /// <summary>How the shadow tables behave.</summary>
     public PagingOptions Paging { get; init; } = new();

@@ -114,7 +114,7 @@ public sealed class CommandLineTests
     {
         string text = GnomonProcess.Run("trace", "format").Output;
 
-        foreach (string keyword in "format memory slots policy prefault kernel switcher coherence on-flush device guest strict init cpu poke peek stack load fault pin set-pte set-pgd set-pmd invlpg flush-user clear-all translate map-switcher access reclaim fail-allocations dump stats audit".Split(' '))
+        foreach (string keyword in "format memory slots policy prefault kernel switcher coherence on-flush device guest strict init cpu poke store peek stack load fault pin set-pte set-pgd set-pmd invlpg flush-user clear-all translate map-switcher access reclaim fail-allocations dump stats audit".Split(' '))
         {
             Assert.Contains($"\n  {keyword}", text, StringComparison.Ordinal);
         }

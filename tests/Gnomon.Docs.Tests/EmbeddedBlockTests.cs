@@ -1,4 +1,5 @@
 using Gnomon.Docs.Tests.Blocks;
+using Gnomon.Docs.Tests.Faults;
 
 namespace Gnomon.Docs.Tests;
 
@@ -42,6 +43,7 @@ public sealed class EmbeddedBlockTests
     private static string Generate(Block block) => block.Kind switch
     {
         "listing" => Listing.Of(block.Argument),
+        "fault" => FaultStory.Of(block.Argument),
         "console" => ConsoleRun.Of(block.Content),
         "tests" => string.Join('\n', [.. TestMethods.StartingWith(block.Argument), .. MutantList.NoticedBy(block.Argument)]),
         "mutants" => MutantList.Text(),

@@ -231,23 +231,23 @@ public sealed class HypercallTests
     [InlineData(1u, 0x1_4000u, true, false)]
     [InlineData(2u, 0x1_4000u, true, true)]
     [InlineData(2u, 0x1_3001u, true, true)]
-    public void SetStack_PinsThePagesBelow(uint pages, uint pointer, bool first, bool second)
+    public void SetStack_PinsThePagesBelow(uint pages, uint top, bool first, bool second)
     {
         TinyKernel kernel = new();
         kernel.Init();
         kernel.LoadTables();
         if (pages > 0)
         {
-            kernel.Call(7, 0x69, pointer, pages);
+            kernel.Call(7, 0x69, top, pages);
         }
 
         kernel.Spin("here");
         using TinyMachine machine = new(kernel);
         machine.Run(10_000);
-        Assert.Equal(first, IsMapped(machine, pointer - 1));
-        Assert.Equal(second, IsMapped(machine, pointer - 1 - 4096));
-        Assert.False(IsMapped(machine, pointer - 1 - 8192));
-        Assert.False(IsMapped(machine, ((pointer - 1) | 0xFFF) + 1));
+        Assert.Equal(first, IsMapped(machine, top - 1));
+        Assert.Equal(second, IsMapped(machine, top - 1 - 4096));
+        Assert.False(IsMapped(machine, top - 1 - 8192));
+        Assert.False(IsMapped(machine, ((top - 1) | 0xFFF) + 1));
     }
 
     [Theory]

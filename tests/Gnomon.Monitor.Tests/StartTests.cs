@@ -196,6 +196,7 @@ public sealed class StartTests
         "HdrS"u8.CopyTo(file.AsSpan(0x202));
         ElfBuilder.Put16(file, 0x206, 0x20A);
         file[0x211] = 1;
+        ElfBuilder.Put32(file, 0x1F4, (uint)code.Length / 16);
         ElfBuilder.Put32(file, 0x214, 0x10_0200);
         code.CopyTo(file.AsSpan((3 + 1) * 512));
         using TinyMachine machine = TinyMachine.Of(k => k.ShutDown(), change: o => o with { Kernel = KernelImage.Parse(file) });

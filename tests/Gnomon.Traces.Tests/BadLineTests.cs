@@ -39,6 +39,9 @@ public sealed class BadLineTests
         { "gnomon-trace 1\ninit\n#" + new string('x', 4096), 3, "longer than 4096 bytes" },
 
         // Numbers.
+        { "gnomon-trace 1\ninit\nstore 0x1001 9 1", 3, "the number of bytes" },
+        { "gnomon-trace 1\ninit\nstore 0x1001 2 0x10000", 3, "is too large; at most 0xffff" },
+        { "gnomon-trace 1\nmemory 16\ninit\nstore 0xffff 2 1", 4, "2 bytes at 0xffff reach past the guest's 16 pages" },
         { "gnomon-trace 1\ninit\npoke zero 1", 3, "the address `zero` is not a number" },
         { "gnomon-trace 1\ninit\npoke -4 1", 3, "is not a number" },
         { "gnomon-trace 1\ninit\npoke 0x 1", 3, "is not a number" },

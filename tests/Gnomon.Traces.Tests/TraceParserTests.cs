@@ -62,6 +62,8 @@ public sealed class TraceParserTests
     public static TheoryData<string, TraceOperation> Operations => new()
     {
         { "cpu 63", new TraceOperation.Cpu(63) },
+        { "store 0x1003 3 0xffffff", new TraceOperation.Store(new Gpa(0x1003), 3, 0xFFFFFF) },
+        { "store 0x3fffff8 8 0xffffffffffffffff", new TraceOperation.Store(new Gpa(0x3FFFFF8), 8, ulong.MaxValue) },
         { "poke 0x3fffff8 0xffffffffffffffff", new TraceOperation.Poke(new Gpa(0x3FFFFF8), ulong.MaxValue) },
         { "peek 8", new TraceOperation.Peek(new Gpa(8)) },
         { "stack 0xc0002000 4294967295", new TraceOperation.StackPages(new Gva(0xC0002000), uint.MaxValue) },

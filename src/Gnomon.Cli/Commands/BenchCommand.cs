@@ -8,6 +8,7 @@ internal static class BenchCommand
     private const string Notes = """
         Examples:
           gnomon bench cpu --quick
+          gnomon bench fork --counts
           gnomon bench paging --quick
           gnomon bench paging --json > results.json
         """;
@@ -16,7 +17,7 @@ internal static class BenchCommand
     public static Command Create(CliConsole console) => new NotedCommand("bench", "Measure.", Notes)
     {
         CpuBenchCommand.Create(console),
-        PagingBenchCommand.Create(console),
         ForkBenchCommand.Create(console),
+        PagingBenchCommand.Create(console),
     };
 }

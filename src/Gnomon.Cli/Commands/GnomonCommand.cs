@@ -12,6 +12,7 @@ internal static class GnomonCommand
         RootCommand root = new("Gnomon, a shadow-paging hypervisor for 32-bit x86 guests: run kernels and programs; replay, generate and measure page-table traces.")
         {
             RunCommand.Create(console),
+            LinuxCommand.Create(console),
             DemoCommand.Create(console),
             ReplayCommand.Create(console),
             TraceCommand.Create(console),

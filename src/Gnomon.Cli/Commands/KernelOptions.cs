@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Gnomon.Cli.Running;
+using Gnomon.Cpu;
+using Gnomon.Monitor;
 using Gnomon.Shadow;
 using Gnomon.Traces;
 
@@ -59,6 +61,12 @@ internal sealed class KernelOptions
 
     private readonly Option<TraceFormat?> _format = OptionParsers.Choice<TraceFormat>("--format", "The page tables of a --paravirt kernel; default two-level.");
 
+    private readonly Option<MmuKind?> _mmu = OptionParsers.Choice<MmuKind>("--mmu", "How an unmodified kernel's addresses are translated: by shadow tables (the default), or by nested ones.");
+
+    private readonly Option<ProfileKind?> _profile = OptionParsers.Choice<ProfileKind>("--cpu-profile", "The processor that an unmodified kernel finds: gnomon (the default, of no known maker, so that no work-around for others' faults is on), intel, or intel-without-nx.");
+
+    private readonly Option<BootKind?> _boot = OptionParsers.Choice<BootKind>("--boot", "How an unmodified kernel is entered: auto (a bzImage is unpacked by the host, if it can), guest (the guest unpacks it), pvh.");
+
     private readonly Option<bool> _noRestart = new("--no-restart") { Description = "End where the guest wants to be started anew." };
 
     private readonly Option<bool> _statsJson = new(HiddenStatsAsJson) { Hidden = true };
@@ -66,8 +74,15 @@ internal sealed class KernelOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IReadOnlyList<Option> All =>
     [
-        _ramDisk, _append, _disks, _consoleFile, _clock, _seed, _timeout, _noRestart, _paravirt, _format, _coherence, _slots, _policy, _prefault,
-        _onFlush, _strict, _classic, _audit, _trace, _statsJson,
+        _ramDisk, _append, _disks, _consoleFile, _clock, _seed, _timeout, _noRestart, _paravirt, _format, _mmu, _profile, _boot,
+        _coherence, _slots, _policy, _prefault, _onFlush, _strict, _classic, _audit, _trace, _statsJson,
+    ];
+
+    /// <summary>Those that go with a stock Linux, whose kernel and RAM disk are made by the command.</summary>
+    public IReadOnlyList<Option> ForLinux =>
+    [
+        _append, _disks, _consoleFile, _clock, _seed, _timeout, _noRestart, _mmu, _profile, _boot,
+        _coherence, _slots, _policy, _prefault, _onFlush, _audit, _trace, _statsJson,
     ];
 
     /// <summary>The name by which the user knows an option.</summary>
@@ -90,18 +105,37 @@ internal sealed class KernelOptions
     /// <param name="stats">Whether counters are printed.</param>
     public MachineRunOptions Read(ParseResult parsed, string kernel, int memoryMiB, long? most, bool stats)
     {
+        MachineRunOptions options = Read(parsed, memoryMiB, most, stats);
+        return options with
+        {
+            Machine = options.Machine with
+            {
+                Kernel = ImageFiles.ReadWhole(kernel),
+                RamDisk = parsed.GetValue(_ramDisk) is { } ramDisk ? ImageFiles.ReadWhole(ramDisk) : default,
+            },
+        };
+    }
+
+    /// <summary>How the run is to go, but for kernel and RAM disk.</summary>
+    /// <inheritdoc cref="Read(ParseResult, string, int, long?, bool)"/>
+    public MachineRunOptions Read(ParseResult parsed, int memoryMiB, long? most, bool stats)
+    {
         PagingOptions basis = parsed.GetValue(_classic) ? PagingOptions.Classic : new PagingOptions();
+        BootKind boot = parsed.GetValue(_boot) ?? BootKind.Auto;
         return new MachineRunOptions
         {
             Machine = new MachineOptions
             {
-                Kernel = ImageFiles.ReadWhole(kernel),
-                RamDisk = parsed.GetValue(_ramDisk) is { } ramDisk ? ImageFiles.ReadWhole(ramDisk) : default,
+                Kernel = default,
                 CommandLine = parsed.GetValue(_append) ?? "",
                 MemoryMiB = memoryMiB,
                 Disks = [.. (parsed.GetValue(_disks) ?? []).Select(Disk)],
                 Guest = parsed.GetValue(_paravirt) ? GuestKind.Paravirtual : GuestKind.Unmodified,
                 Pae = parsed.GetValue(_format) is { } format ? format == TraceFormat.Pae : null,
+                Mmu = parsed.GetValue(_mmu) ?? MmuKind.Shadow,
+                Profile = Profile(parsed.GetValue(_profile) ?? ProfileKind.Gnomon),
+                Protocol = boot == BootKind.Pvh ? BootProtocol.Pvh : BootProtocol.Auto,
+                UnpacksKernel = boot != BootKind.Guest,
                 Paging = basis with
                 {
                     Coherence = parsed.GetValue(_coherence),
@@ -124,6 +158,9 @@ internal sealed class KernelOptions
         };
     }
 
+    /// <summary>Whether the user wants the host's time; null where nothing was said.</summary>
+    public bool? ClockIsReal(ParseResult parsed) => parsed.GetValue(_clock) is { } clock ? clock == ClockKind.Real : null;
+
     private static MachineDisk Disk(string word)
     {
         foreach ((string suffix, DiskAccess access) in new[] { (":ro", DiskAccess.ReadOnly), (":cow", DiskAccess.CopyOnWrite), (":rw", DiskAccess.ReadWrite) })
@@ -135,6 +172,27 @@ internal sealed class KernelOptions
         }
 
         return new MachineDisk(word);
+    }
+
+    private static CpuProfile Profile(ProfileKind kind) => kind switch
+    {
+        ProfileKind.Intel => CpuProfile.Default,
+        ProfileKind.IntelWithoutNx => CpuProfile.Default with { NoExecute = false },
+        _ => new MachineOptions { Kernel = default }.Profile,
+    };
+
+    private enum ProfileKind
+    {
+        Gnomon,
+        Intel,
+        IntelWithoutNx,
+    }
+
+    private enum BootKind
+    {
+        Auto,
+        Guest,
+        Pvh,
     }
 
     private enum ClockKind

@@ -32,6 +32,7 @@ internal static class TraceFormatCommand
           init                                a fresh guest in linear mode: ok
           cpu NUMBER                          the following lines are this virtual CPU's: ok
           poke ADDRESS ENTRY                  the guest writes one entry (4 bytes, 8 in pae): ok
+          store ADDRESS BYTES VALUE           anyone writes 1 to 8 bytes: ok
           peek ADDRESS                        what stands there: 0xENTRY
           stack TOP PAGES                     the guest kernel's stack, pinned from now on: ok
           load DIRECTORY                      another top-level table: ok

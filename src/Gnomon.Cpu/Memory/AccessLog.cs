@@ -14,6 +14,9 @@ internal sealed class AccessLog
     /// <summary>Whether the instruction is being repeated.</summary>
     public bool IsRepeating => _count > 0;
 
+    /// <summary>All that it has exchanged, in order.</summary>
+    public ReadOnlySpan<ulong> Values => _values.AsSpan(0, _count);
+
     /// <summary>The value of the instruction's next access, if it was exchanged already.</summary>
     public bool TryNext(out ulong value)
     {

@@ -336,6 +336,7 @@ internal sealed class PitCounter(bool gate)
                 break;
             case 4:
             case 2 or 3 when _run is null:
+            case 1 or 5 when _next is not null: // triggered in this very tick
                 PlanNextTick(now);
                 break;
             case 2 or 3 when !GateStops && _run is { } run:

@@ -49,7 +49,12 @@ public sealed class VirtioPciFunction : PciFunction
         AddCapability(CommonAt, Describe(capability[..16], CommonType, 0, VirtioRegisters.NotifyOffset));
         AddCapability(NotifyAt, Describe(capability, NotifyType, VirtioRegisters.NotifyOffset, 2)); // the multiplier behind it is 0
         AddCapability(InterruptAt, Describe(capability[..16], InterruptType, VirtioRegisters.InterruptOffset, 1));
-        AddCapability(DeviceAt, Describe(capability[..16], DeviceType, VirtioRegisters.DeviceOffset, device.ConfigLength));
+        if (device.ConfigLength > 0)
+        {
+            // A driver refuses a window of no bytes, and does without one that is not there (virtio 1.0, 4.1.4.6).
+            AddCapability(DeviceAt, Describe(capability[..16], DeviceType, VirtioRegisters.DeviceOffset, device.ConfigLength));
+        }
+
         AddCapability(WindowAt, Describe(capability, WindowType, 0, 0));
         MakeWritable(WindowAt + 4, 1);
         MakeWritable(WindowAt + 8, WindowData + 4 - (WindowAt + 8));

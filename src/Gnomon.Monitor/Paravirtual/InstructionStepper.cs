@@ -13,7 +13,8 @@ namespace Gnomon.Monitor;
 /// </summary>
 /// <remarks>An instruction may need many pages: its own bytes, source, destination, stack, each perhaps across a boundary. Faults on the
 /// way are answered here, what was allowed stays allowed, and nothing is written before the instruction is done. So each round
-/// brings it nearer to its end.</remarks>
+/// brings it nearer to its end. What was read from a port or device is kept for the next round: a device is read once, however often
+/// the instruction begins.</remarks>
 internal sealed class InstructionStepper(GuestSession session, PageFaults faults, MonitorStatistics statistics)
 {
     private const uint KernelPorts = EventDelivery.KernelLevel << 12;
@@ -22,6 +23,8 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
     private const int MaxRounds = 32;
 
     private readonly StepStores _stores = new(session, statistics);
+    private readonly List<DeviceRead> _reads = new(16);
+    private int _nextRead;
     private bool _trapped;
 
     /// <summary>Whether someone asked for the processor meanwhile; cleared by who has seen it.</summary>
@@ -60,6 +63,7 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
         VirtualCpu cpu = session.Cpu;
         uint eip = cpu.Frame.Eip;
         uint level = cpu.Frame.Cs & 3;
+        _reads.Clear();
         for (int round = 0; ; round++)
         {
             cpu.Frame.Eflags |= flags;
@@ -121,6 +125,7 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
         WasAsked |= cpu.ReturnToGuest();
         cpu.Processor.Redirect(pages);
         ulong begin = cpu.Processor.Instructions;
+        _nextRead = 0;
         bool done = false;
         while (!done)
         {
@@ -149,11 +154,16 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
 
     private void ReadPort(in CpuExit exit)
     {
-        statistics.DeviceAccesses++;
-        Span<byte> data = stackalloc byte[8];
-        data.Clear();
-        session.Devices.Ports.Read(exit.Port, data[..exit.Size]);
-        session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
+        if (!TryReadAgain(exit.Port, exit.Size, isPort: true, out ulong value))
+        {
+            statistics.DeviceAccesses++;
+            Span<byte> data = stackalloc byte[8];
+            data.Clear();
+            session.Devices.Ports.Read(exit.Port, data[..exit.Size]);
+            value = Keep(exit.Port, exit.Size, isPort: true, data);
+        }
+
+        session.Cpu.Processor.CompleteRead(value);
     }
 
     private void ReadMemory(in CpuExit exit)
@@ -161,17 +171,51 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
         Gpa address = new(exit.Physical);
         Span<byte> data = stackalloc byte[8];
         data.Clear();
+        ulong value;
         if (session.IsMemory(address))
         {
             _stores.Read(address, data[..exit.Size]);
+            value = BinaryPrimitives.ReadUInt64LittleEndian(data);
         }
-        else
+        else if (!TryReadAgain(exit.Physical, exit.Size, isPort: false, out value))
         {
             statistics.DeviceAccesses++;
             data[..exit.Size].Fill(0xFF);
             session.Devices.Mmio?.Read(address, data[..exit.Size]);
+            value = Keep(exit.Physical, exit.Size, isPort: false, data);
         }
 
-        session.Cpu.Processor.CompleteRead(BinaryPrimitives.ReadUInt64LittleEndian(data));
+        session.Cpu.Processor.CompleteRead(value);
     }
+
+    // In each round the instruction reads in the same order, perhaps further than before.
+    private bool TryReadAgain(ulong address, byte size, bool isPort, out ulong value)
+    {
+        value = 0;
+        if (_nextRead == _reads.Count)
+        {
+            return false;
+        }
+
+        DeviceRead known = _reads[_nextRead];
+        if ((known.Address, known.Size, known.IsPort) != (address, size, isPort))
+        {
+            _reads.RemoveRange(_nextRead, _reads.Count - _nextRead);
+            return false;
+        }
+
+        _nextRead++;
+        value = known.Value;
+        return true;
+    }
+
+    private ulong Keep(ulong address, byte size, bool isPort, ReadOnlySpan<byte> data)
+    {
+        ulong value = BinaryPrimitives.ReadUInt64LittleEndian(data);
+        _reads.Add(new DeviceRead(address, size, isPort, value));
+        _nextRead = _reads.Count;
+        return value;
+    }
+
+    private readonly record struct DeviceRead(ulong Address, byte Size, bool IsPort, ulong Value);
 }

@@ -60,8 +60,11 @@ public sealed record DeviceSite(GuestMemory Memory, Gpa Windows, IDeviceClock Cl
 /// <summary>A guest's devices. They are used with the guest's lock held.</summary>
 public sealed record GuestDevices
 {
-    /// <summary>Ports.</summary>
-    public PortBus Ports { get; init; } = new();
+    /// <summary>A keyboard controller's status, which a guest's kernel reads although there is none: 1.</summary>
+    private const ushort KeyboardStatus = 0x64;
+
+    /// <summary>Ports. Where none are given, port 0x64 reads as 1.</summary>
+    public PortBus Ports { get; init; } = DefaultPorts();
 
     /// <summary>Windows; null: no address is a device's.</summary>
     public MmioBus? Mmio { get; init; }
@@ -71,4 +74,11 @@ public sealed record GuestDevices
 
     /// <summary>Bytes of guest-physical addresses, from <see cref="DeviceSite.Windows"/> on, that are theirs.</summary>
     public uint WindowBytes { get; init; } = 1 << 20;
+
+    private static PortBus DefaultPorts()
+    {
+        PortBus ports = new();
+        ports.Map(KeyboardStatus, 1, new ConstantPort(1));
+        return ports;
+    }
 }

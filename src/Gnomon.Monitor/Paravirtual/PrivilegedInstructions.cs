@@ -12,15 +12,21 @@ internal sealed class PrivilegedInstructions(GuestSession session, InstructionSt
 {
     private const int MaxInstruction = 15;
     private const int DebugStatus = 6;
+    private const uint SingleStep = 1 << 14;
     private const int DebugControl = 7;
 
     // What DR6 and DR7 hold after a reset (Intel SDM vol. 3, table 9-1).
     private readonly uint[] _debug = [0, 0, 0, 0, 0, 0, 0xFFFF_0FF0, 0x400];
 
+    /// <summary>Whether the instruction that was done last was traced: a debug exception comes behind it. Not for one that the processor
+    /// has stepped, which raises it itself.</summary>
+    public bool IsTraced { get; private set; }
+
     /// <summary>Does the instruction at EIP for the guest kernel.</summary>
     /// <returns>False: it is the guest's own fault; nothing has changed.</returns>
     public bool TryDo()
     {
+        IsTraced = false;
         if (!TryDecode(out Instruction instruction))
         {
             return false;
@@ -67,8 +73,12 @@ internal sealed class PrivilegedInstructions(GuestSession session, InstructionSt
         TrapFrame frame = session.Cpu.Frame;
         frame.Eip += (uint)instruction.Length;
         frame.Eflags &= ~GuestFlags.Resume;
+        IsTraced = (frame.Eflags & GuestFlags.Trap) != 0;
         return true;
     }
+
+    /// <summary>The guest gets a debug exception for a single step: its DR6 says so until it clears it (Intel SDM vol. 3, 17.2.3).</summary>
+    public void NoteSingleStep() => _debug[DebugStatus] |= SingleStep;
 
     private bool TryDecode(out Instruction instruction)
     {
@@ -113,8 +123,9 @@ internal sealed class PrivilegedInstructions(GuestSession session, InstructionSt
                 data.Cr2 = value;
                 break;
             case Register.CR3:
+                // As a processor's own, without global pages: what was true before is looked at again, in both halves.
                 session.Mmu.LoadPageTable(GuestSession.Number, new Gpa(value));
-                session.Mmu.FlushUser(GuestSession.Number);
+                session.Mmu.ClearAll(GuestSession.Number);
                 break;
             case >= Register.DR0 and <= Register.DR7:
                 // Kept for the guest to read; no breakpoint is ever set for it.

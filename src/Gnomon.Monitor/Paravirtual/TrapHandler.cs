@@ -76,6 +76,13 @@ internal sealed class TrapHandler
         }
 
         _statistics.Emulated++;
+        if (_privileged.IsTraced)
+        {
+            // It ends a halt, too.
+            _session.IsHalted = false;
+            Reflect(Vector.Debug, 0);
+        }
+
         if (Stepper.HasTrap)
         {
             _steppedPorts = eip;
@@ -110,6 +117,11 @@ internal sealed class TrapHandler
         {
             GuestDeath.Kill($"trap 0x{vector:x} at 0x{_session.Cpu.Frame.Eip:x} with error code 0x{code:x}, and the guest has no handler for it");
             return;
+        }
+
+        if (vector == Vector.Debug && (_session.Cpu.Frame.Eflags & GuestFlags.Trap) != 0)
+        {
+            _privileged.NoteSingleStep();
         }
 
         _statistics.Reflected++;

@@ -27,6 +27,16 @@ internal sealed class RecordedTables(GuestMemory memory, FormatShape shape, Acti
         }
     });
 
+    /// <summary>Takes note of what a store has written, which was said.</summary>
+    public void LearnStore(Gpa address, int length)
+    {
+        ulong entry = (ulong)shape.EntryBytes;
+        for (ulong place = address.Value & ~(entry - 1); place < address.Value + (ulong)length; place += entry)
+        {
+            _known[place] = Read(new Gpa(place));
+        }
+    }
+
     /// <summary>Says what has changed in one entry of a table.</summary>
     public void SayEntry(Gpa table, uint index) => Say(new Gpa(table.Value + ((ulong)index * (ulong)shape.EntryBytes)));
 

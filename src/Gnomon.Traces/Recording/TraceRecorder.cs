@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Gnomon.Memory;
 using Gnomon.Paging;
 using Gnomon.Shadow;
@@ -17,6 +18,7 @@ public sealed class TraceRecorder : IShadowMmu
     private readonly IShadowMmu _inner;
     private readonly TraceWriter _writer;
     private readonly RecordedTables _tables;
+    private readonly (Gva Top, int Pages)[] _stacks;
     private int _cpu;
 
     /// <summary>Begins the trace.</summary>
@@ -30,7 +32,12 @@ public sealed class TraceRecorder : IShadowMmu
         _inner = inner;
         _writer = new TraceWriter(output, header, "recorded");
         _tables = new RecordedTables(inner.Memory, header.Shape, _writer.Write);
+        _stacks = new (Gva, int)[inner.Options.Cpus];
         _writer.Write(new TraceOperation.Init());
+        if (inner.Memory.Watcher is { } watcher)
+        {
+            inner.Memory.SetWatcher(new RecordingWatcher(watcher, Stored));
+        }
     }
 
     /// <inheritdoc/>
@@ -55,9 +62,11 @@ public sealed class TraceRecorder : IShadowMmu
     public FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
     {
         SayPath(cpu, address);
+        SayStack(cpu, _inner.Cpu(cpu).Directory);
         Write(cpu, new TraceOperation.Fault(address, code));
         FaultOutcome outcome = _inner.DemandPage(cpu, address, code);
         LearnPath(cpu, address);
+        LearnStack(cpu);
         return outcome;
     }
 
@@ -74,12 +83,11 @@ public sealed class TraceRecorder : IShadowMmu
     public void SetStack(int cpu, Gva top, int pages)
     {
         _tables.SayAll();
-        SayPath(cpu, new Gva(top.Value - 1));
-        SayPath(cpu, new Gva(top.Value - 1 - PageSize.Bytes));
+        _stacks[cpu] = (top, pages);
+        SayStack(cpu, _inner.Cpu(cpu).Directory);
         Write(cpu, new TraceOperation.StackPages(top, (uint)pages));
         _inner.SetStack(cpu, top, pages);
-        LearnPath(cpu, new Gva(top.Value - 1));
-        LearnPath(cpu, new Gva(top.Value - 1 - PageSize.Bytes));
+        LearnStack(cpu);
     }
 
     /// <inheritdoc/>
@@ -93,19 +101,15 @@ public sealed class TraceRecorder : IShadowMmu
     /// <inheritdoc/>
     public void SetPgd(int cpu, Gpa directory, uint index)
     {
-        _tables.SayAll();
         _tables.SayEntry(directory, index);
-        Write(cpu, new TraceOperation.SetPgd(directory, index));
-        _inner.SetPgd(cpu, directory, index);
+        Pass(cpu, new TraceOperation.SetPgd(directory, index), () => _inner.SetPgd(cpu, directory, index));
     }
 
     /// <inheritdoc/>
     public void SetPmd(int cpu, Gpa table, uint index)
     {
-        _tables.SayAll();
         _tables.SayEntry(table, index);
-        Write(cpu, new TraceOperation.SetPmd(table, index));
-        _inner.SetPmd(cpu, table, index);
+        Pass(cpu, new TraceOperation.SetPmd(table, index), () => _inner.SetPmd(cpu, table, index));
     }
 
     /// <inheritdoc/>
@@ -113,8 +117,11 @@ public sealed class TraceRecorder : IShadowMmu
     {
         _tables.SayAll();
         _tables.SayTop(directory);
+        SayStack(cpu, directory);
         Write(cpu, new TraceOperation.Load(directory));
-        return _inner.LoadPageTable(cpu, directory);
+        bool loaded = _inner.LoadPageTable(cpu, directory);
+        LearnStack(cpu);
+        return loaded;
     }
 
     /// <inheritdoc/>
@@ -132,10 +139,10 @@ public sealed class TraceRecorder : IShadowMmu
     }
 
     /// <inheritdoc/>
-    public void FlushUser(int cpu) => Flush(cpu, new TraceOperation.FlushUser(), _inner.FlushUser);
+    public void FlushUser(int cpu) => Pass(cpu, new TraceOperation.FlushUser(), () => _inner.FlushUser(cpu));
 
     /// <inheritdoc/>
-    public void ClearAll(int cpu) => Flush(cpu, new TraceOperation.ClearAll(), _inner.ClearAll);
+    public void ClearAll(int cpu) => Pass(cpu, new TraceOperation.ClearAll(), () => _inner.ClearAll(cpu));
 
     /// <inheritdoc/>
     public void InvalidatePage(int cpu, Gva address)
@@ -148,15 +155,18 @@ public sealed class TraceRecorder : IShadowMmu
     /// <inheritdoc/>
     public void PrepareToRun(int cpu, int hostCpu)
     {
+        SayStack(cpu, _inner.Cpu(cpu).Directory);
         Write(cpu, new TraceOperation.MapSwitcher(hostCpu));
         _inner.PrepareToRun(cpu, hostCpu);
+        LearnStack(cpu);
     }
 
     /// <inheritdoc/>
     public void SetGuestData(Gva kernelAddress)
     {
+        // What it does besides is a flush.
         _writer.Comment($"the guest declares its kernel address {kernelAddress}: it stands in the header");
-        _inner.SetGuestData(kernelAddress);
+        Pass(0, new TraceOperation.ClearAll(), () => _inner.SetGuestData(kernelAddress));
     }
 
     /// <inheritdoc/>
@@ -203,11 +213,58 @@ public sealed class TraceRecorder : IShadowMmu
         _writer.Write(operation);
     }
 
-    private void Flush(int cpu, TraceOperation operation, Action<int> flush)
+    // Operations that may look at everything, and pin the stack again.
+    private void Pass(int cpu, TraceOperation operation, Action call)
     {
         _tables.SayAll();
+        SayStack(cpu, _inner.Cpu(cpu).Directory);
         Write(cpu, operation);
-        flush(cpu);
+        call();
+        LearnStack(cpu);
+    }
+
+    // A store that the shadows hear of, at its time: what comes of it depends on its size and on its neighbours.
+    private void Stored(Gpa address, int length)
+    {
+        Span<byte> bytes = stackalloc byte[TraceOperation.MaxStore];
+        for (int done = 0; done < length; done += bytes.Length)
+        {
+            int size = Math.Min(bytes.Length, length - done);
+            Gpa place = new(address.Value + (ulong)done);
+            bytes.Clear();
+            _inner.Memory.Read(place, bytes[..size]);
+            _writer.Write(new TraceOperation.Store(place, size, BinaryPrimitives.ReadUInt64LittleEndian(bytes)));
+        }
+
+        _tables.LearnStore(address, length);
+    }
+
+    private void SayStack(int cpu, Gpa directory)
+    {
+        if (!_inner.Cpu(cpu).IsLinear || directory != default)
+        {
+            foreach (Gva page in StackOf(cpu))
+            {
+                _tables.SayPath(directory, page, 1);
+            }
+        }
+    }
+
+    private void LearnStack(int cpu)
+    {
+        foreach (Gva page in StackOf(cpu))
+        {
+            LearnPath(cpu, page);
+        }
+    }
+
+    private IEnumerable<Gva> StackOf(int cpu)
+    {
+        (Gva top, int pages) = _stacks[cpu];
+        for (int i = 0; i < Math.Min(pages, 2); i++)
+        {
+            yield return new Gva(top.Value - 1 - (uint)(i * PageSize.Bytes));
+        }
     }
 
     private void SayPath(int cpu, Gva address)

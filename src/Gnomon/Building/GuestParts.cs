@@ -33,7 +33,7 @@ internal abstract class GuestParts : IDisposable
     public static GuestParts Build(MachineOptions options, IConsoleOutput output, IDeviceListener listener) => options.Guest switch
     {
         Shadow.GuestKind.Paravirtual => new ParavirtualParts(options, output, listener),
-        _ => throw new ArgumentException("There is no monitor of unmodified guests yet.", nameof(options)),
+        _ => new PcParts(options, output, listener),
     };
 
     /// <summary>The machine's clock.</summary>

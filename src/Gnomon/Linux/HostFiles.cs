@@ -7,7 +7,7 @@ public static class HostFiles
 
     /// <summary>Reads a file, or a folder with all that is in it.</summary>
     /// <param name="mapping">"HOST=GUEST": a path on the host, and the path in the guest, which begins with a slash.</param>
-    /// <returns>The files, and the directories that are empty, in ordinal order. Links to folders are left out.</returns>
+    /// <returns>The files and directories, each folder's in ordinal order. Links to folders are left out.</returns>
     /// <exception cref="LinuxFileException">It is no such mapping, or the files cannot be read or are too big.</exception>
     public static IReadOnlyList<GuestFile> Read(string mapping)
     {
@@ -27,9 +27,10 @@ public static class HostFiles
                 return [ReadOne(host, guest)];
             }
 
-            List<GuestFile> files = [new GuestFile(guest, null, true)];
+            guest = guest.TrimEnd('/');
+            List<GuestFile> files = guest.Length == 0 ? [] : [new GuestFile(guest, null, true)];
             long bytes = 0;
-            Add(files, host, guest.TrimEnd('/'), ref bytes);
+            Add(files, host, guest, ref bytes);
             return files;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -20,6 +20,19 @@ public static class OutDisk
     private const int ArchiveOffset = 4096;
     private const string Magic = "gnomon out 1 ";
 
+    /// <summary>Reads only how the guest's script or shell has ended.</summary>
+    /// <param name="disk">The disk.</param>
+    public static OutResult ReadStatus(Stream disk)
+    {
+        ArgumentNullException.ThrowIfNull(disk);
+        disk.Position = 0;
+        byte[] header = new byte[HeaderBytes];
+        int read = disk.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false);
+        return TryParse(header.AsSpan(0, read), out int status, out _)
+            ? new OutResult(status, 0, 0, [])
+            : new OutResult(null, 0, 0, ["The guest did not come to its end, so nothing came back from it."]);
+    }
+
     /// <summary>Reads a disk and writes its files into a folder.</summary>
     /// <param name="disk">The disk, which can be read from its beginning and be searched.</param>
     /// <param name="folder">Where the files go; made if needed. Files in it are replaced. Nothing outside it is touched, no link is made or

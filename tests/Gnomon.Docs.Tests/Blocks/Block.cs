@@ -6,6 +6,7 @@ namespace Gnomon.Docs.Tests.Blocks;
 /// A fenced block of a document that a program writes. A comment above it says how:
 /// <code>
 /// &lt;!-- listing: docs/journey/traces/NAME.gtrace [FIRST-LAST] --&gt;   a trace, each line with its result beside it
+/// &lt;!-- fault: IMAGE PART --&gt;                              a part of the story of a page fault (FaultStory)
 /// &lt;!-- console --&gt;                                         a command ($ ./gnomon ...) and what it prints
 /// &lt;!-- source: PATH --&gt;                                    what stands between the sample marks of a source file
 /// &lt;!-- tests: PREFIX --&gt;                                   the tests whose names begin so, and the mutants that they notice
@@ -29,7 +30,7 @@ internal sealed partial class Block
     /// <summary>The line of its comment.</summary>
     public int Line { get; }
 
-    /// <summary>"listing", "console", "source", "tests" or "mutants".</summary>
+    /// <summary>"listing", "fault", "console", "source", "tests" or "mutants".</summary>
     public string Kind => _match.Groups["kind"].Value;
 
     /// <summary>What follows the kind, empty when nothing does.</summary>
@@ -61,7 +62,7 @@ internal sealed partial class Block
     public override string ToString() => $"{Document}, line {Line}";
 
     [GeneratedRegex(
-        @"^<!-- (?<kind>listing|console|source|tests|mutants)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
+        @"^<!-- (?<kind>listing|fault|console|source|tests|mutants)(?:: (?<argument>[^\n]*?))? -->\n+(?<fence>```+)[a-z]*\n(?<content>.*?)\n?\k<fence>$",
         RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Pattern();
 }

@@ -34,8 +34,8 @@ internal sealed class MonitoredMachine : IDisposable
     private readonly Output _output = new();
 
     /// <summary>One of our own guests on a host of its own.</summary>
-    public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null)
-        : this(GuestImage.Bytes(image), image.EndsWith("-pae", StringComparison.Ordinal), commandLine, disk, shadow)
+    public MonitoredMachine(string image, string commandLine, byte[]? disk = null, ShadowOptions? shadow = null, Func<IShadowMmu, IShadowMmu>? wrap = null)
+        : this(GuestImage.Bytes(image), image.EndsWith("-pae", StringComparison.Ordinal), commandLine, disk, shadow, null, options => options with { Wrap = wrap })
     {
     }
 

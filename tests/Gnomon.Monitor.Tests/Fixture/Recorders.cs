@@ -52,6 +52,7 @@ internal sealed class Board
         {
             PortBus ports = new();
             ports.Map(FirstPort, 16, Ports);
+            ports.Map(0x64, 1, new ConstantPort(1));
             MmioBus mmio = new();
             mmio.Map(site.Windows, 2 * PageSize.Bytes, Memory);
             return new GuestDevices { Ports = ports, Mmio = mmio, WindowBytes = 2 * PageSize.Bytes };

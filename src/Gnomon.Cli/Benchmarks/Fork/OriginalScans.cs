@@ -17,10 +17,9 @@ namespace Gnomon.Cli.Benchmarks.Fork;
 internal sealed class OriginalScans(FormatShape shape, IReplacementPolicy policy, int slots) : IReplacementPolicy
 {
     private readonly Pfn?[] _roots = new Pfn?[slots];
-    private Gpa[] _directories = new Gpa[slots];
+    private readonly Gpa[] _directories = new Gpa[slots];
     private HostMemory? _host;
     private uint _kernel;
-    private int _current;
     private int? _victim;
     private bool _isLinear = true;
 
@@ -72,7 +71,7 @@ internal sealed class OriginalScans(FormatShape shape, IReplacementPolicy policy
     }
 
     /// <summary>Before a page table load.</summary>
-    public void BeforeLoad(IShadowMmu mmu, int cpu)
+    public void BeforeLoad(IShadowMmu mmu)
     {
         _host = mmu.Memory.Host;
         _victim = null;
@@ -88,14 +87,14 @@ internal sealed class OriginalScans(FormatShape shape, IReplacementPolicy policy
             _directories.AsSpan().Fill(new Gpa(ulong.MaxValue));
         }
 
-        _current = Array.IndexOf(_directories, directory);
-        if (_current < 0)
+        int slot = Array.IndexOf(_directories, directory);
+        if (slot < 0)
         {
-            _current = _victim ?? Array.IndexOf(_roots, null);
-            _directories[_current] = directory;
+            slot = _victim ?? Array.IndexOf(_roots, null);
+            _directories[slot] = directory;
         }
 
-        _roots[_current] = mmu.Cpu(cpu).Root;
+        _roots[slot] = mmu.Cpu(cpu).Root;
     }
 
     private Gpa Aligned(Gpa directory) => new(directory.Value & ~(ulong)((shape.TopEntries * shape.EntryBytes) - 1));

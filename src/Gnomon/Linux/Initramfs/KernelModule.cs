@@ -35,7 +35,9 @@ public sealed class KernelModule
     {
         string file = path[(path.LastIndexOf('/') + 1)..];
         int dot = file.IndexOf(".ko", StringComparison.Ordinal);
-        return dot > 0 && file[dot..] is ".ko" or ".ko.xz" or ".ko.gz" or ".ko.zst" ? CanonicalName(file[..dot]) : null;
+        return dot > 0 && file[dot..] is ".ko" or ".ko.xz" or ".ko.gz" or ".ko.zst" && IsName(CanonicalName(file[..dot]))
+            ? CanonicalName(file[..dot])
+            : null;
     }
 
     /// <summary>Reads a module.</summary>

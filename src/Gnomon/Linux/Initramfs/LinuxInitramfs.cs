@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 
@@ -78,11 +79,11 @@ public static class LinuxInitramfs
             throw new LinuxFileException("The busybox is no program for 32-bit x86: take the one of Debian's busybox-static for i386.");
         }
 
-        int table = BitConverter.ToInt32(busybox[28..]);
-        int count = BitConverter.ToUInt16(busybox[44..]);
+        int table = BinaryPrimitives.ReadInt32LittleEndian(busybox[28..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(busybox[44..]);
         for (int i = 0; i < count && table >= 0 && table + ((i + 1) * 32L) <= busybox.Length; i++)
         {
-            if (BitConverter.ToUInt32(busybox[(table + (i * 32))..]) == 3)
+            if (BinaryPrimitives.ReadUInt32LittleEndian(busybox[(table + (i * 32))..]) == 3)
             {
                 throw new LinuxFileException("The busybox needs shared libraries: take the one of Debian's busybox-static for i386.");
             }
@@ -136,19 +137,23 @@ public static class LinuxInitramfs
         }
         else
         {
-            text.Append("setsid -c sh -i\n");
+            // A serial line does not know how large the terminal at its other end is.
+            text.Append("stty rows 25 cols 80\nsetsid -c sh -i\n");
         }
 
-        text.Append("status=$?\ncd /\n");
+        // The end of a shell that had the console as its terminal hangs the console up for all who have it open.
+        text.Append(CultureInfo.InvariantCulture, $"status=$?\nexec </dev/{console} >/dev/{console} 2>&1\ncd /\n");
         if (options.OutDevice is { } device)
         {
             text.Append(OutDisk.Script($"/dev/{DeviceName(device)}"));
         }
 
+        // Setting a terminal waits until it has sent all that was written; a machine that ends first would swallow the last lines.
         text.Append(
             $"""
             echo "{StatusMarker}$status"
             sync
+            stty opost
             {(options.Ending == GuestEnding.Reboot ? "reboot -f" : "poweroff -f")}
             while :; do sleep 3600; done
 

@@ -38,7 +38,6 @@ internal sealed class StepKernel
     private const uint FirstTable = 0x0011_0000;
     private const uint Pages = 0x0013_0000;
     private const uint Flags = 0x67;
-    private const int Offset = 0x1000;
 
     private readonly byte[] _memory = new byte[Length];
     private readonly Dictionary<(int Level, uint First), uint> _tables = [];
@@ -101,28 +100,7 @@ internal sealed class StepKernel
     public IReadOnlySet<uint> Entries => _entries;
 
     /// <summary>The kernel as an ELF file of one segment.</summary>
-    public byte[] ToElf()
-    {
-        byte[] file = new byte[Offset + Length];
-        "\u007FELF\u0001\u0001\u0001"u8.CopyTo(file);
-        (int At, int Value)[] halves = [(16, 2), (18, 3), (40, 52), (42, 32), (44, 1)];
-        (int At, uint Value)[] words =
-        [
-            (20, 1), (24, Base), (28, 52), (52, 1), (56, Offset), (60, Base), (64, Base), (68, Length), (72, Length),
-        ];
-        foreach ((int at, int value) in halves)
-        {
-            BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(at), (ushort)value);
-        }
-
-        foreach ((int at, uint value) in words)
-        {
-            BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(at), value);
-        }
-
-        _memory.CopyTo(file.AsSpan(Offset));
-        return file;
-    }
+    public byte[] ToElf() => ElfFile.Of(_memory, Base);
 
     // Twice: the second time it is known where its labels are.
     private byte[] AssembleMain(Action<Assembler> setUp, uint window)

@@ -28,12 +28,14 @@ public sealed class StepTests
         {
             a.mov(__byte_ptr[To - 13], 0x5A);
             Registers(a, To - 13, To - 12, count: 24);
-        }),
+        }
+        ),
         ["rep stosd down"] = (a => a.rep.stosd(), 1, a =>
         {
             Registers(a, From, To + 13, count: 7);
             a.std();
-        }),
+        }
+        ),
         ["rep movsw from the stack's tables"] = (a => a.rep.movsw(), 2, a => Registers(a, Top - 5, To - 7, count: 6)),
         ["mov"] = (a => a.mov(__dword_ptr[To - 3], 0x1234_5678), 5, a => Registers(a, From, To)),
         ["mov inside"] = (a => a.mov(__dword_ptr[To + 16], 0x1234_5678), 5, a => Registers(a, From, To)),
@@ -45,29 +47,34 @@ public sealed class StepTests
             a.mov(__dword_ptr[To - 2], 0xFFFF_0000);
             a.mov(eax, 0xFFFF);
             a.stc();
-        }),
+        }
+        ),
         ["xadd"] = (a => a.@lock.xadd(__dword_ptr[To - 8], eax), 3, a =>
         {
             Registers(a, From, To);
             a.mov(__dword_ptr[To - 8], 0x7FFF_FFF0);
             a.mov(eax, 0x20);
-        }),
+        }
+        ),
         ["xchg"] = (a => a.xchg(__dword_ptr[To - 1], eax), 1, a =>
         {
             Registers(a, From, To);
             a.mov(__dword_ptr[To - 1], 0xA1B2_C3D4);
-        }),
+        }
+        ),
         ["cmpxchg8b"] = (a => a.cmpxchg8b(__qword_ptr[To - 4]), 4, a =>
         {
             Registers(a, From, To);
             a.xor(eax, eax);
             a.xor(edx, edx);
-        }),
+        }
+        ),
         ["bts"] = (a => a.bts(__dword_ptr[To - 2], eax), 3, a =>
         {
             Registers(a, From, To);
             a.mov(eax, 20);
-        }),
+        }
+        ),
         ["pushad"] = (a => a.pushad(), 0, a => Registers(a, From, To, stack: Top + 16)),
         ["pushad, stack and destination one"] = (a => a.pushad(), 0, a => Registers(a, From, To, stack: To + 16)),
         ["push from memory"] = (a => a.push(__dword_ptr[From - 2]), 3, a => Registers(a, From, To, stack: Top + 1)),
@@ -75,45 +82,53 @@ public sealed class StepTests
         {
             a.mov(__dword_ptr[Top - 2], 0x0BAD_CAFE);
             Registers(a, From, To, stack: Top - 2);
-        }),
+        }
+        ),
         ["pop onto itself"] = (a => a.pop(__dword_ptr[esp - 3]), 2, a =>
         {
             a.mov(__dword_ptr[Top - 2], 0x0BAD_CAFE);
             Registers(a, From, To, stack: Top - 2);
-        }),
+        }
+        ),
         ["call through memory"] = (a => a.call(__dword_ptr[From - 3]), 4, a =>
         {
             a.mov(eax, __dword_ptr[StepKernel.Back]);
             a.mov(__dword_ptr[From - 3], eax);
             Registers(a, From, To, stack: Top + 2);
-        }),
+        }
+        ),
         ["enter"] = (a => a.enter(0x10, 3), 2, a =>
         {
             // It copies frame pointers from below EBP: those that it has just pushed itself.
             Registers(a, From, To, stack: Top + 6);
             a.mov(ebp, Top + 6);
-        }),
+        }
+        ),
         ["fxsave"] = (a => a.fxsave(__[To - 256]), 3, a =>
         {
             Registers(a, From, To);
             a.fld1();
             a.fldpi();
-        }),
+        }
+        ),
         ["fnsave"] = (a => a.fnsave(__[To - 51]), 1, a =>
         {
             Registers(a, From, To);
             a.fldl2e();
-        }),
+        }
+        ),
         ["port to memory"] = (a => a.rep.insb(), 1, a =>
         {
             Registers(a, From, To - 2, count: 4);
             a.mov(edx, 0x64);
-        }),
+        }
+        ),
         ["memory to port"] = (a => a.outsd(), 0, a =>
         {
             Registers(a, Top - 1, To);
             a.mov(edx, 0x80);
-        }),
+        }
+        ),
         ["int"] = (a => a.@int(0x80), 1, a => Registers(a, From, To, stack: Top + 2)),
         ["int3"] = (a => a.int3(), 0, a => Registers(a, From, To, stack: To + 5)),
         ["division by zero"] = (a => a.div(__dword_ptr[To - 2]), 4, a => Registers(a, From, To, stack: Top + 7)),
