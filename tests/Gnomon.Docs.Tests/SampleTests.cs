@@ -13,6 +13,9 @@ public sealed class SampleTests
     public void FirstProcessor_Run_PrintsWhatTheReadmeShows() => AssertShown(FirstProcessor.Run);
 
     [Fact]
+    public void FirstMachine_Run_PrintsWhatTheReadmeShows() => AssertShown(FirstMachine.Run);
+
+    [Fact]
     public void HelloFlat_InTheRepository_IsWhatItsSourceAssemblesTo() => AssertFile(HelloFlat.Path, HelloFlat.Assemble());
 
     [Fact]
