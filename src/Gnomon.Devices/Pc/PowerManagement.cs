@@ -35,7 +35,10 @@ public sealed class PowerManagement : IPortDevice, IDeviceState
     private const ushort TimerBit = 1 << 0;
     private const ushort GlobalBit = 1 << 5;
     private const ushort ButtonBit = 1 << 8;
-    private const ushort Interrupting = TimerBit | GlobalBit | ButtonBit;
+
+    // The clock's alarm wakes a machine that sleeps; this one never does, so its status is never set. Kernels check that the bit stays.
+    private const ushort ClockBit = 1 << 10;
+    private const ushort Interrupting = TimerBit | GlobalBit | ButtonBit | ClockBit;
     private const ushort SciEnable = 1 << 0;
     private const ushort SleepEnable = 1 << 13;
     private const ushort WritableControl = 0x1C02;

@@ -80,6 +80,14 @@ public sealed class PowerManagementTests
     }
 
     [Fact]
+    public void Enable_KeepsTheBitsOfTheFixedEvents()
+    {
+        Out(Enable, 2, 0xFFFF);
+        Assert.Equal(0x521u, In(Enable, 2));
+        Assert.False(_line.Level);
+    }
+
+    [Fact]
     public void Control_IsAlwaysInAcpiMode()
     {
         Assert.Equal(1u, In(Control, 2));
