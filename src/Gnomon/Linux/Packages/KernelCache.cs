@@ -87,7 +87,7 @@ public sealed class KernelCache
     }
 
     /// <summary>What cannot be kept is made again next time.</summary>
-    private void TrySave(string entry, KernelPackage kernel)
+    private static void TrySave(string entry, KernelPackage kernel)
     {
         string temporary = $"{entry}.{Environment.ProcessId}";
         try
