@@ -56,6 +56,19 @@ public sealed class KernelPayloadTests
 
     [Theory]
     [MemberData(nameof(Packers))]
+    public void Unpack_ByteThatWasNotPackedDamaged_IsFoundByTheChecksumAlone(string program, string[] arguments)
+    {
+        // What cannot be packed is stored as it is, so that no decoder meets anything odd.
+        byte[] noise = KernelFile.Elf(200_000);
+        new Random(1).NextBytes(noise.AsSpan(0x1000));
+        byte[] packed = Tools.Pack(noise, program, arguments);
+        packed[packed.Length / 2] ^= 0x10;
+        UnpackedKernel unpacked = KernelPayload.Unpack(Image(program, packed, noise.Length));
+        Assert.Equal(arguments.Contains("--check=none"), unpacked.Kernel is not null);
+    }
+
+    [Theory]
+    [MemberData(nameof(Packers))]
     public void Unpack_Truncated_IsRefused(string program, string[] arguments)
     {
         byte[] packed = Tools.Pack(_elf, program, arguments);

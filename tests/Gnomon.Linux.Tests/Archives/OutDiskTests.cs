@@ -112,10 +112,12 @@ public sealed class OutDiskTests
         using TemporaryFolder folder = new();
         string target = Path.Combine(folder.Path, "out");
         Directory.CreateDirectory(target);
-        File.WriteAllText(Path.Combine(target, "file"), "old and longer");
+        string other = folder.File("other", "old and longer"u8);
+        Tools.Pack([], "ln", other, Path.Combine(target, "file"));
         OutResult result = Read(folder, Disk(TarBytes.Of(Gnu, TarBytes.File(Gnu, "file", "new"u8.ToArray()))));
         Assert.Equal(1, result.Files);
         Assert.Equal("new", File.ReadAllText(Path.Combine(target, "file")));
+        Assert.Equal("old and longer", File.ReadAllText(other));
     }
 
     [Fact]

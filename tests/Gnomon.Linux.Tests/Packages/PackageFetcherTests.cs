@@ -195,7 +195,7 @@ public sealed class PackageFetcherTests
             digest ??= Convert.ToHexStringLower(SHA256.HashData("content\n"u8));
             Directory.CreateDirectory(Bin);
             Directory.CreateDirectory(Path.Combine(_folder.Path, "etc", "sources.list.d"));
-            File.WriteAllText(Path.Combine(_folder.Path, "etc", "sources.list.d", "debian.sources"), Sources);
+            File.WriteAllText(Path.Combine(_folder.Path, "etc", "sources.list.d", "debian.sources"), Sources.Replace(" sid", "", StringComparison.Ordinal));
             _folder.File("os-release", System.Text.Encoding.UTF8.GetBytes($"ID=debian\nVERSION_CODENAME={codename}\n"));
             Program("apt-get", $$"""
                 case "$3 $4" in
@@ -236,7 +236,10 @@ public sealed class PackageFetcherTests
         {
             string path = Path.Combine(Bin, name);
             File.WriteAllText(path, $"#!/bin/sh\necho {name} \"$@\" >>{_folder.Path}/calls\n{body}\n".ReplaceLineEndings("\n"));
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
         }
     }
 }
