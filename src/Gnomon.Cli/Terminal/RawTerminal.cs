@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Gnomon.Cli.Terminal;
 
@@ -51,6 +52,10 @@ internal sealed class RawTerminal : IDisposable
         terminal.Dispose();
         return null;
     }
+
+    /// <summary>Standard input as the terminal gives it. <see cref="Console.OpenStandardInput()"/> does not: where it is a terminal .NET edits lines,
+    /// and echoes what is typed.</summary>
+    public static Stream OpenInput() => new FileStream(new SafeFileHandle(StandardInput, ownsHandle: false), FileAccess.Read, bufferSize: 0);
 
     /// <summary>Puts back what was before.</summary>
     public void Dispose()
