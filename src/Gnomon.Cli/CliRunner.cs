@@ -40,7 +40,7 @@ internal static class CliRunner
 
     // An option whose value may be left out would take the next word for it; so --stats=json is an option of its own.
     private static string[] Spelled(string[] args) =>
-        args is ["run", ..] ? [.. args.Select(word => word == Commands.KernelOptions.StatsAsJson ? Commands.KernelOptions.HiddenStatsAsJson : word)] : args;
+        args is ["run" or "linux", ..] ? [.. args.Select(word => word == Commands.KernelOptions.StatsAsJson ? Commands.KernelOptions.HiddenStatsAsJson : word)] : args;
 
     private static int Complain(ParseResult parsed, CliConsole console)
     {

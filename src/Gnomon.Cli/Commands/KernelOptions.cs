@@ -81,7 +81,7 @@ internal sealed class KernelOptions
     /// <summary>Those that go with a stock Linux, whose kernel and RAM disk are made by the command.</summary>
     public IReadOnlyList<Option> ForLinux =>
     [
-        _append, _disks, _consoleFile, _clock, _seed, _timeout, _noRestart, _mmu, _profile, _boot,
+        _append, _disks, _consoleFile, _clock, _seed, _timeout, _mmu, _profile, _boot,
         _coherence, _slots, _policy, _prefault, _onFlush, _audit, _trace, _statsJson,
     ];
 

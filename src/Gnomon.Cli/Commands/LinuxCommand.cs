@@ -17,6 +17,7 @@ internal sealed class LinuxCommand
 
         --script runs a program in place of the shell and ends with its exit status; what it leaves in the guest's /out is
         copied to the folder --out names. --file puts files of this machine into the guest.
+        The guest ends where it wants to be started anew: `reboot`, or a kernel that panics.
         A shell has the host's time by default, a script virtual time: waits take none of yours, and each run is the same.
 
         Examples:
@@ -176,21 +177,23 @@ internal sealed class LinuxCommand
     // The disk is the last one; it has no blocks on the host until the guest writes some.
     private int BootWithOutDisk(MachineRunOptions options, LinuxSystem system, LinuxGuest guest, MachineOptions basis, string? folder, bool hasScript)
     {
-        string path = Path.GetTempFileName();
+        if (basis.Disks.Count == MachineOptions.MaxDisks)
+        {
+            throw new CliError(ExitStatus.BadInput, $"the guest needs one of its {MachineOptions.MaxDisks} disks to give back files and status; leave one --disk out");
+        }
+
+        CheckFolder(folder);
+        string path = NewDisk();
+        void Delete(object? sender, EventArgs arguments) => File.Delete(path);
+        AppDomain.CurrentDomain.ProcessExit += Delete;
         try
         {
-            using (FileStream disk = new(path, FileMode.Create, FileAccess.Write))
-            {
-                disk.SetLength((long)OutDiskMiB << 20);
-            }
-
             string device = $"vd{(char)('a' + basis.Disks.Count)}";
             int status = Boot(options with
             {
                 Machine = system.Machine(guest with { OutDevice = device }, basis with { Disks = [.. basis.Disks, new MachineDisk(path)] }),
             });
-            using FileStream written = new(path, FileMode.Open, FileAccess.Read);
-            OutResult result = folder is null ? OutDisk.ReadStatus(written) : OutDisk.Read(written, folder, new OutLimits());
+            OutResult result = TakeBack(path, folder);
             foreach (string problem in result.Problems)
             {
                 _console.Complain(problem);
@@ -198,13 +201,65 @@ internal sealed class LinuxCommand
 
             return hasScript ? result.Status ?? ExitStatus.Killed : status;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new CliError(ExitStatus.InputOutput, $"{folder ?? path} cannot be written: {error.Message}");
-        }
         finally
         {
+            AppDomain.CurrentDomain.ProcessExit -= Delete;
             File.Delete(path);
+        }
+    }
+
+    // Before the run: who waits for an hour does not want to hear it then.
+    private static void CheckFolder(string? folder)
+    {
+        if (folder is null)
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(folder);
+            string probe = Path.Combine(folder, $".gnomon.{Environment.ProcessId}");
+            File.WriteAllBytes(probe, []);
+            File.Delete(probe);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new CliError(ExitStatus.InputOutput, $"{folder} cannot be written: {error.Message}");
+        }
+    }
+
+    private static string NewDisk()
+    {
+        string? path = null;
+        try
+        {
+            path = Path.GetTempFileName();
+            using FileStream disk = new(path, FileMode.Create, FileAccess.Write);
+            disk.SetLength((long)OutDiskMiB << 20);
+            return path;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            if (path is not null)
+            {
+                File.Delete(path);
+            }
+
+            throw new CliError(ExitStatus.InputOutput, $"the disk by which the guest gives back files and status cannot be made: {error.Message} TMPDIR says where it goes");
+        }
+    }
+
+    private static OutResult TakeBack(string disk, string? folder)
+    {
+        try
+        {
+            using FileStream written = new(disk, FileMode.Open, FileAccess.Read);
+            return folder is null ? OutDisk.ReadStatus(written) : OutDisk.Read(written, folder, new OutLimits());
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CliError(ExitStatus.InputOutput, $"{folder ?? disk} cannot be written: {error.Message}");
         }
     }
 }

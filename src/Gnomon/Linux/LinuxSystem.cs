@@ -20,8 +20,9 @@ public sealed record LinuxSystem(KernelPackage Kernel, ReadOnlyMemory<byte> Busy
     private const string BusyboxPath = "bin/busybox";
 
     /// <summary>Without these words the kernel tests its own cryptography for 3,800 million instructions, and looks for hardware that
-    /// a guest does not have.</summary>
-    public const string CommandLine = "console=ttyS0 cryptomgr.notests tsc=reliable";
+    /// a guest does not have. A kernel that panics asks to be started anew at once; it would stand still for ever, or come to the same
+    /// end again and again.</summary>
+    public const string CommandLine = "console=ttyS0 cryptomgr.notests tsc=reliable panic=-1";
 
     /// <summary>Gets the newest stock kernel and busybox from Debian's archive, or from the cache.</summary>
     /// <param name="flavour">Which kernel.</param>
@@ -48,7 +49,7 @@ public sealed record LinuxSystem(KernelPackage Kernel, ReadOnlyMemory<byte> Busy
         return Read(package, busybox ?? new PackageFetcher(options).Fetch(PackageFetcher.Busybox, cancel), options.CacheFolder);
     }
 
-    /// <summary>A machine that boots this.</summary>
+    /// <summary>A machine that boots this. It ends where the guest wants to be started anew: nothing would be different then.</summary>
     /// <param name="guest">What it runs: a shell, or a script.</param>
     /// <param name="basis">What else it is made of: memory, clock, paging, disks; null for the default. Its command line stands behind
     /// <see cref="CommandLine"/>.</param>
@@ -61,6 +62,7 @@ public sealed record LinuxSystem(KernelPackage Kernel, ReadOnlyMemory<byte> Busy
         return basis with
         {
             Guest = GuestKind.Unmodified,
+            EndsAtRestart = true,
             Kernel = unpacked ? Kernel.Vmlinux : Kernel.Vmlinuz,
             CommandLine = $"{CommandLine}{(guest.IsQuiet ? " quiet" : "")} {basis.CommandLine}".TrimEnd(),
             RamDisk = LinuxInitramfs.Build(new LinuxInitramfsOptions
