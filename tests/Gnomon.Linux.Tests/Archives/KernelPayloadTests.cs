@@ -38,7 +38,7 @@ public sealed class KernelPayloadTests
         byte[] packed = Tools.Pack(_elf, program, arguments);
         bool isChecked = !arguments.Contains("--check=none");
         int refused = 0;
-        for (int seed = 1; seed <= TestSettings.Steps(150); seed++)
+        for (int seed = 1; seed <= TestSettings.Steps(50); seed++)
         {
             Random random = new(seed);
             byte[] damaged = [.. packed];
