@@ -7,26 +7,10 @@ namespace Gnomon.Monitor;
 /// <summary>Gives page faults to the shadow tables, and remembers the last of them.</summary>
 internal sealed class PageFaults(GuestSession session, MonitorStatistics statistics)
 {
-    private const int Kept = 16;
-
-    private readonly PagingEvent[] _recent = new PagingEvent[Kept];
-    private long _recorded;
+    private readonly FaultHistory _history = new();
 
     /// <summary>The last page faults, the oldest first.</summary>
-    public IReadOnlyList<PagingEvent> Recent
-    {
-        get
-        {
-            int count = (int)Math.Min(_recorded, Kept);
-            PagingEvent[] events = new PagingEvent[count];
-            for (int i = 0; i < count; i++)
-            {
-                events[i] = _recent[(_recorded - count + i) % Kept];
-            }
-
-            return events;
-        }
-    }
+    public IReadOnlyList<PagingEvent> Recent => _history.ToList();
 
     /// <summary>Has the shadow tables handle the page fault that the trapped guest has just made.</summary>
     /// <param name="address">The address that faulted.</param>
@@ -36,8 +20,7 @@ internal sealed class PageFaults(GuestSession session, MonitorStatistics statist
     public FaultOutcome Demand(uint address, PageFaultCode code)
     {
         statistics.PageFaults++;
-        ref PagingEvent entry = ref _recent[_recorded++ % Kept];
-        entry = new PagingEvent(session.Cpu.Processor.Instructions, session.Cpu.Frame.Eip, address, code, null);
+        ref PagingEvent entry = ref _history.Add(new PagingEvent(session.Cpu.Processor.Instructions, session.Cpu.Frame.Eip, address, code, null));
         FaultOutcome outcome = session.Mmu.DemandPage(GuestSession.Number, new Gva(address), code);
         entry = entry with { Outcome = outcome.Kind };
         return outcome;

@@ -12,7 +12,11 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
 {
     private const int Number = 0;
 
+    private const uint LongestInstruction = 15;
+
     private readonly FaultHistory _faults = new();
+
+    private Place _lastRead;
 
     /// <summary>The last page faults, the oldest first.</summary>
     public IReadOnlyList<PagingEvent> RecentFaults => _faults.ToList();
@@ -80,19 +84,34 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
         }
     }
 
-    // The processor itself does the instruction, and asks for each access to that page.
+    // The processor itself does the instruction, and asks for each access to that page. Only what faulted is redirected: the same
+    // instruction may read where it must not write.
     private void Redirect(uint address, uint code, in FaultOutcome outcome)
     {
         uint page = address & ~PageSize.OffsetMask;
+        bool writes = (code & (uint)PageFaultCode.Write) != 0;
         ProcessorRegisters registers = processor.Registers;
         uint linear = registers.Segment(SegmentName.Cs).Base + registers.Eip;
-        if (outcome.Kind == FaultKind.Device && (code & (uint)PageFaultCode.Write) == 0 && (linear & ~PageSize.OffsetMask) == page)
+        if (outcome.Kind == FaultKind.Device && !writes)
         {
-            GuestDeath.Kill($"the guest executes at 0x{linear:x}, where there is no memory but the address {outcome.Address} of a device or of nothing");
+            Place place = new(processor.Instructions, linear, page);
+            bool again = place == _lastRead;
+            _lastRead = place;
+            if (IsFetch(linear, page, again))
+            {
+                GuestDeath.Kill($"the guest executes at 0x{address:x}, where there is no memory but the address {outcome.Address} of a device or of nothing");
+            }
         }
 
         ulong physical = outcome.Address.Value & ~(ulong)PageSize.OffsetMask;
-        processor.AddRedirection(new Redirection(page, physical, Reads: outcome.Kind == FaultKind.Device, Writes: true));
+        processor.AddRedirection(new Redirection(page, physical, Reads: outcome.Kind == FaultKind.Device, writes));
+    }
+
+    // An instruction that goes on into the next page: a read from there does not fault again once it is redirected, a fetch does.
+    private static bool IsFetch(uint linear, uint page, bool again)
+    {
+        uint first = linear & ~PageSize.OffsetMask;
+        return first == page || (again && first + PageSize.Bytes == page && (linear & PageSize.OffsetMask) > PageSize.Bytes - LongestInstruction);
     }
 
     private void NestedFault(in CpuExit exit)
@@ -110,6 +129,14 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
     private void WriteControl(in CpuExit exit)
     {
         statistics.ControlWrites++;
+
+        // A task switch loads CR3 only where it changes (Intel SDM vol. 3, 4.10.4.1). Its exit has no instruction behind it: what is
+        // refused is a fault of the new task.
+        if (exit.Size == 0 && exit.Register == 3 && (uint)exit.Value == session.Paging.Read(3))
+        {
+            return;
+        }
+
         if (!session.Paging.TryWrite(in exit))
         {
             processor.Registers.Eip -= exit.Size;
@@ -174,4 +201,7 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
 
     private bool IsMemory(Gpa address) =>
         session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
+
+    // Where the last read of a device faulted.
+    private readonly record struct Place(ulong Instructions, uint Linear, uint Page);
 }

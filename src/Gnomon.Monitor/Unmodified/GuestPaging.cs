@@ -29,6 +29,7 @@ internal sealed class GuestPaging : IDisposable
     private readonly UnmodifiedOptions _options;
     private readonly ShadowOptions _shadowOptions;
     private readonly WholeCache _whole;
+    private bool _isEnded;
     private bool _isPae;
     private uint _cr0;
     private uint _cr3;
@@ -121,8 +122,12 @@ internal sealed class GuestPaging : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Cpu.Mailbox.Attach(null);
-        Mmu.Dispose();
+        if (!_isEnded)
+        {
+            _isEnded = true;
+            Cpu.Mailbox.Attach(null);
+            Mmu.Dispose();
+        }
     }
 
     private bool TryWriteCr0(uint value)
@@ -141,12 +146,20 @@ internal sealed class GuestPaging : IDisposable
         }
 
         uint before = _cr0;
-        _cr0 = value;
         if (!IsShadowed)
         {
+            _cr0 = value;
             return TryEnterPaging(registers.Cr3, before);
         }
 
+        // The bits of caching load the four top entries anew too (Intel SDM vol. 3, 4.4.1).
+        const uint caching = Cr0.CacheDisable | Cr0.NotWriteThrough;
+        if (_isPae && ((registers.Cr0 ^ value) & caching) != 0 && !Mmu.LoadPageTable(Number, new Gpa(_cr3)))
+        {
+            return false;
+        }
+
+        _cr0 = value;
         registers.Cr0 = value | Cr0.WriteProtect;
         ControlsChanged();
         return true;
@@ -252,7 +265,16 @@ internal sealed class GuestPaging : IDisposable
     {
         Cpu.Mailbox.Attach(null);
         Mmu.Dispose();
-        Mmu = Create(pae);
+        try
+        {
+            Mmu = Create(pae);
+        }
+        catch (InsufficientMemoryException)
+        {
+            _isEnded = true;
+            GuestDeath.Kill("the host has no frames left for the shadow tables of the paging mode that the guest has chosen");
+        }
+
         Cpu.Mailbox.Attach(IsShadowed ? _processor : _whole);
         _physical.Root = Cpu.Root;
         _processor.FlushTranslations();

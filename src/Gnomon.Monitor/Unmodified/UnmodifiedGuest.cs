@@ -109,7 +109,8 @@ public sealed class UnmodifiedGuest : IGuest
 
         try
         {
-            return RunUntil(Processor.Instructions + instructions);
+            ulong now = Processor.Instructions;
+            return RunUntil(now + Math.Min(instructions, ulong.MaxValue - now));
         }
         catch (GuestKilledException death)
         {
@@ -124,9 +125,10 @@ public sealed class UnmodifiedGuest : IGuest
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         _session.Dispose();
+        _exitWaits = false;
+        _session.End = new GuestStop(GuestStopReason.Killed, "the guest could not be started anew", Registers.Eip);
         _session = NewSession();
         _exits = new ExitHandler(_session, Processor, Statistics);
-        _exitWaits = false;
     }
 
     /// <inheritdoc/>
@@ -181,6 +183,7 @@ public sealed class UnmodifiedGuest : IGuest
             }
         }
 
+        bool ran = false;
         while (true)
         {
             if (_session.Power.Asked is { } reason)
@@ -203,9 +206,11 @@ public sealed class UnmodifiedGuest : IGuest
             }
 
             GuestPlatform platform = _session.Platform;
-            if (platform.Scheduler.NextDeadline <= Options.Clock.At(now))
+            if (!ran && platform.Scheduler.NextDeadline <= Options.Clock.At(now))
             {
+                // Once: a timer that is always due again must not keep the guest from running.
                 platform.Scheduler.RunDue();
+                ran = true;
                 continue;
             }
 
@@ -225,6 +230,7 @@ public sealed class UnmodifiedGuest : IGuest
 
             // A jump of the clock costs one instruction, so that a guest that only waits does not run for ever.
             end--;
+            ran = false;
         }
     }
 
