@@ -32,6 +32,9 @@ internal static class OperationLines
             new TraceOperation.SetPgd(Table(ref line, header), Index(ref line))),
         ["set-pmd"] = new("set-pmd TABLE INDEX", SetPmd),
         ["invlpg"] = new("invlpg ADDRESS", static (ref line, header) => new TraceOperation.InvalidatePage(Virtual(ref line))),
+        ["controls"] = new("controls BITS", static (ref line, header) =>
+            new TraceOperation.Controls((PagingControls)line.Count("the bits", 0, (int)PagingControls.All))),
+        ["linear"] = new("linear", static (ref line, header) => new TraceOperation.EnterLinear()),
         ["flush-user"] = new("flush-user", static (ref line, header) => new TraceOperation.FlushUser()),
         ["clear-all"] = new("clear-all", static (ref line, header) => new TraceOperation.ClearAll()),
         ["translate"] = new("translate ADDRESS", static (ref line, header) => new TraceOperation.Translate(Virtual(ref line))),

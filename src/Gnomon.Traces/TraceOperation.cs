@@ -55,6 +55,12 @@ public abstract record TraceOperation
     /// <summary>One page's translation is made true again.</summary>
     public sealed record InvalidatePage(Gva Address) : TraceOperation;
 
+    /// <summary>What the virtual CPU's control registers say.</summary>
+    public sealed record Controls(PagingControls Value) : TraceOperation;
+
+    /// <summary>The virtual CPU leaves paging.</summary>
+    public sealed record EnterLinear : TraceOperation;
+
     /// <summary>The user half of the current address space.</summary>
     public sealed record FlushUser : TraceOperation;
 

@@ -153,6 +153,12 @@ public sealed class TraceReplayer : IDisposable
             case TraceOperation.InvalidatePage invalidate:
                 mmu.InvalidatePage(cpu, invalidate.Address);
                 break;
+            case TraceOperation.Controls controls:
+                mmu.SetControls(cpu, controls.Value);
+                break;
+            case TraceOperation.EnterLinear:
+                mmu.EnterLinear(cpu);
+                break;
             case TraceOperation.FlushUser:
                 mmu.FlushUser(cpu);
                 break;

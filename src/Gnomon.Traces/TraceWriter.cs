@@ -54,6 +54,8 @@ public sealed class TraceWriter
         TraceOperation.SetPgd o => Invariant($"set-pgd {o.Directory} {o.Index}"),
         TraceOperation.SetPmd o => Invariant($"set-pmd {o.Table} {o.Index}"),
         TraceOperation.InvalidatePage o => $"invlpg {o.Address}",
+        TraceOperation.Controls o => Invariant($"controls {(uint)o.Value}"),
+        TraceOperation.EnterLinear => "linear",
         TraceOperation.FlushUser => "flush-user",
         TraceOperation.ClearAll => "clear-all",
         TraceOperation.Translate o => $"translate {o.Address}",

@@ -69,7 +69,8 @@ public sealed record MachineOptions
     /// 0: never.</summary>
     public int AuditEvery { get; init; }
 
-    /// <summary>Takes what the guest asks of its shadow tables, as a trace that can be replayed, up to its first restart. Not closed; an
+    /// <summary>Takes what the guest asks of its shadow tables, as a trace that can be replayed, up to its first restart. Of an unmodified
+    /// guest the trace begins where it first turns paging on, and ends where it chooses another format. Not closed; an
     /// <see cref="IOException"/> of it ends the run.</summary>
     public TextWriter? Trace { get; init; }
 

@@ -12,7 +12,7 @@ namespace Gnomon;
 public abstract class ShadowObserver(IShadowMmu inner) : IShadowMmu
 {
     /// <summary>What stands behind it.</summary>
-    protected IShadowMmu Inner { get; } = inner;
+    protected IShadowMmu Inner { get; private protected set; } = inner;
 
     /// <inheritdoc/>
     public GuestMemory Memory => Inner.Memory;

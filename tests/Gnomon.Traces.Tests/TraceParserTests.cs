@@ -74,6 +74,8 @@ public sealed class TraceParserTests
         { "set-pgd 0x1000 4294967295", new TraceOperation.SetPgd(new Gpa(0x1000), uint.MaxValue) },
         { "set-pmd 0x3000 4", new TraceOperation.SetPmd(new Gpa(0x3000), 4) },
         { "invlpg 0x400000", new TraceOperation.InvalidatePage(new Gva(0x400000)) },
+        { "controls 5", new TraceOperation.Controls(PagingControls.WriteProtect | PagingControls.NoExecute) },
+        { "linear", new TraceOperation.EnterLinear() },
         { "flush-user", new TraceOperation.FlushUser() },
         { "clear-all", new TraceOperation.ClearAll() },
         { "translate 0x400123", new TraceOperation.Translate(new Gva(0x400123)) },

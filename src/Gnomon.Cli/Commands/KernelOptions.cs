@@ -95,6 +95,10 @@ internal sealed class KernelOptions
         {
             result.AddError("--format goes with --paravirt only: other kernels switch PAE on themselves");
         }
+        else if (result.GetResult(_trace) is not null && result.GetValue(_mmu) == MmuKind.Nested)
+        {
+            result.AddError("--trace goes with shadow tables only, not with --mmu nested");
+        }
     }
 
     /// <summary>How the run is to go.</summary>

@@ -122,6 +122,10 @@ internal sealed class LinuxCommand
         {
             result.AddError("--refresh goes with kernels of Debian's archive only, not with --deb");
         }
+        else
+        {
+            _guest.Check(result);
+        }
     }
 
     private int Run(ParseResult parsed)

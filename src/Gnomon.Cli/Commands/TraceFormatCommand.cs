@@ -42,6 +42,8 @@ internal static class TraceFormatCommand
           set-pgd DIRECTORY INDEX             the guest says that a top-level entry has changed: ok
           set-pmd TABLE INDEX                 the same of a middle level (pae only): ok
           invlpg ADDRESS                      one page's translation is made true: ok
+          controls BITS                       the control registers: 1 write protection, 2 large pages, 4 no-execute: ok
+          linear                              paging is off again: ok
           flush-user                          flush the user half of the current address space: ok
           clear-all                           flush everything: ok
           translate ADDRESS                   through the guest's tables, for the host: 0xGPA

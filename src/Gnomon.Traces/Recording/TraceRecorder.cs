@@ -10,8 +10,7 @@ namespace Gnomon.Traces.Recording;
 /// What the guest has written to its page tables meanwhile comes as <c>poke</c> lines before the request that may depend on it.
 /// </summary>
 /// <remarks>
-/// Called with the guest's lock held, as the tables themselves. A trace has no line for control registers and for leaving paging;
-/// such calls are passed on and stand in the trace as comments.
+/// Called with the guest's lock held, as the tables themselves.
 /// </remarks>
 public sealed class TraceRecorder : IShadowMmu
 {
@@ -34,6 +33,14 @@ public sealed class TraceRecorder : IShadowMmu
         _tables = new RecordedTables(inner.Memory, header.Shape, _writer.Write);
         _stacks = new (Gva, int)[inner.Options.Cpus];
         _writer.Write(new TraceOperation.Init());
+        for (int cpu = 0; cpu < inner.Options.Cpus; cpu++)
+        {
+            if (inner.Cpu(cpu).Controls != PagingControls.All)
+            {
+                Write(cpu, new TraceOperation.Controls(inner.Cpu(cpu).Controls));
+            }
+        }
+
         if (inner.Memory.Watcher is { } watcher)
         {
             inner.Memory.SetWatcher(new RecordingWatcher(watcher, Stored));
@@ -127,15 +134,20 @@ public sealed class TraceRecorder : IShadowMmu
     /// <inheritdoc/>
     public void EnterLinear(int cpu)
     {
-        _writer.Comment($"virtual CPU {cpu} leaves paging: not in a trace");
+        Write(cpu, new TraceOperation.EnterLinear());
         _inner.EnterLinear(cpu);
     }
 
     /// <inheritdoc/>
     public void SetControls(int cpu, PagingControls controls)
     {
-        _writer.Comment($"virtual CPU {cpu} sets its controls to {controls}: not in a trace");
-        _inner.SetControls(cpu, controls);
+        if (controls == _inner.Cpu(cpu).Controls)
+        {
+            _inner.SetControls(cpu, controls);
+            return;
+        }
+
+        Pass(cpu, new TraceOperation.Controls(controls), () => _inner.SetControls(cpu, controls));
     }
 
     /// <inheritdoc/>

@@ -15,12 +15,30 @@ internal sealed class Observers(MachineOptions options)
         IShadowMmu front = options.AuditEvery > 0 ? new Auditor(mmu, options.AuditEvery) : mmu;
         if (options.Trace is { } trace && !_recorded)
         {
-            // A trace is one guest's life: what comes behind a restart is another's.
-            _recorded = true;
-            front = new TraceRecorder(front, trace, HeaderOf(mmu));
+            // A trace is one guest's life: what comes behind a restart is another's. An unmodified guest gets other tables when it
+            // turns paging on in another format, and a trace has one: it begins with the tables in which the guest first pages.
+            if (options.Guest == GuestKind.Unmodified)
+            {
+                front = new FirstPaging(front, inner => Record(inner, trace, mmu));
+            }
+            else
+            {
+                front = Record(front, trace, mmu)!;
+            }
         }
 
         return options.Observer?.Invoke(front) ?? front;
+    }
+
+    private TraceRecorder? Record(IShadowMmu front, TextWriter trace, IShadowMmu mmu)
+    {
+        if (_recorded)
+        {
+            return null;
+        }
+
+        _recorded = true;
+        return new TraceRecorder(front, trace, HeaderOf(mmu));
     }
 
     private TraceHeader HeaderOf(IShadowMmu mmu) => new()

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+
+namespace Gnomon.Stock.Tests.Fixture;
+
+/// <summary>How a run of the program ended.</summary>
+internal sealed record Ended(int Status, string Output, string Error)
+{
+    /// <summary>The last line of standard error.</summary>
+    public string Complaint => Error.TrimEnd('\n').Split('\n')[^1];
+}
+
+/// <summary>Runs the program as a user would, with a folder for temporary files of its own, which must be empty behind it.</summary>
+internal static class GnomonRun
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(8);
+
+    /// <summary>How to start it, for a shell.</summary>
+    public static string Command => $"'{Host}' '{Path.Combine(AppContext.BaseDirectory, "gnomon.dll")}'";
+
+    public static Ended Run(params string[] arguments) => Run([], arguments);
+
+    public static Ended Run((string Name, string Value)[] environment, params string[] arguments)
+    {
+        using TemporaryFolder temporary = new();
+        ProcessStartInfo start = new(Host, [Path.Combine(AppContext.BaseDirectory, "gnomon.dll"), .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["TMPDIR"] = temporary.Path;
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        bool ended = process.WaitForExit(_patience);
+        if (!ended)
+        {
+            process.Kill();
+        }
+
+        Ended result = new(ended ? process.ExitCode : -1, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+        Assert.True(ended, $"gnomon did not end\n{result}");
+        // The runtime's own diagnostics leave their socket only while it runs; it may be gone an instant later than the process.
+        Assert.Empty(Directory.GetFileSystemEntries(temporary.Path).Where(entry =>
+            !Path.GetFileName(entry).StartsWith("dotnet-", StringComparison.Ordinal) && !Path.GetFileName(entry).StartsWith("clr-", StringComparison.Ordinal)));
+        return result;
+    }
+
+    private static string Host => Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host
+        : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path
+        : "dotnet";
+}
