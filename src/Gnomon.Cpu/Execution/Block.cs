@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Gnomon.Memory;
 
 namespace Gnomon.Cpu.Execution;
 
@@ -62,13 +63,19 @@ internal unsafe struct CodePage
     public fixed ulong First[Buckets];
 }
 
-/// <summary>An entry of the jump cache: from a linear address to a block.</summary>
+/// <summary>
+/// An entry of the jump cache: from a linear address to a block. There are entries of a page only while the fetch TLB of their privilege
+/// knows the page; all of them lie in one group, so that they go quickly when it does not any more.
+/// </summary>
 // SAFETY: its memory belongs to a BlockCache, which frees it as a whole.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct JumpEntry
 {
     /// <summary>log2 of the entries.</summary>
-    public const int Bits = 12;
+    public const int Bits = 13;
+
+    /// <summary>log2 of the entries of a group.</summary>
+    public const int GroupBits = 6;
 
     /// <summary>What <see cref="CpuState.JumpKey"/> grows by with each flush: mode and privilege lie below.</summary>
     public const uint OneGeneration = 1u << 8;
@@ -79,9 +86,12 @@ internal unsafe struct JumpEntry
     /// <summary>See <see cref="CpuState.JumpKey"/>.</summary>
     public uint Key;
 
-    /// <summary>The block's first op.</summary>
+    /// <summary>The block's first op, or null for an entry that is none.</summary>
     public Op* Head;
 
     /// <summary>The entry that an address selects.</summary>
-    public static uint IndexOf(uint address) => (address ^ (address >> Bits)) & ((1u << Bits) - 1);
+    public static uint IndexOf(uint address) => FirstOf(address) | ((address ^ (address >> GroupBits)) & ((1u << GroupBits) - 1));
+
+    /// <summary>The first entry of the group for the page of an address.</summary>
+    public static uint FirstOf(uint address) => (address >> (PageSize.Shift - GroupBits)) & ((1u << Bits) - (1u << GroupBits));
 }

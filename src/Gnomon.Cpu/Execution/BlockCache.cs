@@ -154,6 +154,20 @@ internal sealed unsafe class BlockCache : IDisposable
         }
     }
 
+    /// <summary>Forgets what jumps to one linear page have found.</summary>
+    /// <param name="address">Any address in it.</param>
+    public void ForgetJumps(uint address)
+    {
+        JumpEntry* first = _jumps + JumpEntry.FirstOf(address);
+        for (JumpEntry* entry = first; entry < first + (1 << JumpEntry.GroupBits); entry++)
+        {
+            if (((entry->Address ^ address) & ~PageSize.OffsetMask) == 0)
+            {
+                entry->Head = null;
+            }
+        }
+    }
+
     /// <summary>Throws everything away. Only between blocks.</summary>
     public void Clear()
     {
