@@ -100,7 +100,6 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
         Linear.Log.Clear();
         Linear.Redirection = null;
         Linear.Flush(keepGlobal: false);
-        _blocks.ForgetJumps();
         ProcessorMode.Refresh(_state);
     }
 
@@ -211,18 +210,10 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
     }
 
     /// <summary>Drops cached translations: all, or all but global ones.</summary>
-    public void FlushTranslations(bool keepGlobal = false)
-    {
-        Linear.Flush(keepGlobal);
-        _blocks.ForgetJumps();
-    }
+    public void FlushTranslations(bool keepGlobal = false) => Linear.Flush(keepGlobal);
 
     /// <summary>Drops the cached translation of one page.</summary>
-    public void FlushPage(uint address)
-    {
-        Linear.FlushPage(address);
-        _blocks.ForgetJumps();
-    }
+    public void FlushPage(uint address) => Linear.FlushPage(address);
 
     /// <summary>Writes the state: registers, lines and all that is pending, between two runs. Not what the monitor has chosen (intercepts, the
     /// interrupt source), not cached translations and code.</summary>
@@ -265,8 +256,6 @@ public sealed unsafe class Processor : IDisposable, ITranslationCache
                 Linear.FlushPage(address);
             }
         }
-
-        _blocks.ForgetJumps();
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Gnomon.Memory;
 
 namespace Gnomon.Cpu.Execution;
 
@@ -10,7 +11,7 @@ namespace Gnomon.Cpu.Execution;
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal unsafe struct Block
 {
-    /// <summary>The host address of the first byte: with <see cref="Mode"/> what the block is found by.</summary>
+    /// <summary>The host address of the first byte: with <see cref="Mode"/> what the block is found by. Null once it was thrown away.</summary>
     public byte* Start;
 
     /// <summary>The next block of the same bucket.</summary>
@@ -33,6 +34,12 @@ internal unsafe struct Block
 
     /// <summary>The first op of a block.</summary>
     public static Op* Head(Block* block) => (Op*)(block + 1);
+
+    /// <summary>The block of its first op.</summary>
+    public static Block* Of(Op* head) => (Block*)head - 1;
+
+    /// <summary>Whether it was decoded from these bytes in this mode, and they have not changed.</summary>
+    public readonly bool Is(byte* start, BlockMode mode) => Start == start && Mode == mode;
 }
 
 /// <summary>The blocks that were decoded from one page of the host.</summary>
@@ -62,13 +69,22 @@ internal unsafe struct CodePage
     public fixed ulong First[Buckets];
 }
 
-/// <summary>An entry of the jump cache: from a linear address to a block.</summary>
+/// <summary>
+/// An entry of the jump cache: from a linear address to a block. There are valid entries of a page only while the fetch TLB of their privilege
+/// knows the page; all of them lie in one group, so that they go quickly when it does not any more.
+/// </summary>
 // SAFETY: its memory belongs to a BlockCache, which frees it as a whole.
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct JumpEntry
 {
     /// <summary>log2 of the entries.</summary>
-    public const int Bits = 12;
+    public const int Bits = 13;
+
+    /// <summary>log2 of the entries of a group.</summary>
+    public const int GroupBits = 6;
+
+    /// <summary>The key of an entry that must be confirmed: no generation has the number 0.</summary>
+    public const uint Unconfirmed = 0;
 
     /// <summary>What <see cref="CpuState.JumpKey"/> grows by with each flush: mode and privilege lie below.</summary>
     public const uint OneGeneration = 1u << 8;
@@ -76,12 +92,16 @@ internal unsafe struct JumpEntry
     /// <summary>The linear address of the block's first byte.</summary>
     public uint Address;
 
-    /// <summary>See <see cref="CpuState.JumpKey"/>.</summary>
+    /// <summary>See <see cref="CpuState.JumpKey"/>. An entry of another key is not used before the fetch TLB has confirmed that its
+    /// address still leads to its block's bytes.</summary>
     public uint Key;
 
-    /// <summary>The block's first op.</summary>
+    /// <summary>The block's first op, or null in an entry that was never used.</summary>
     public Op* Head;
 
     /// <summary>The entry that an address selects.</summary>
-    public static uint IndexOf(uint address) => (address ^ (address >> Bits)) & ((1u << Bits) - 1);
+    public static uint IndexOf(uint address) => FirstOf(address) | ((address ^ (address >> GroupBits)) & ((1u << GroupBits) - 1));
+
+    /// <summary>The first entry of the group for the page of an address.</summary>
+    public static uint FirstOf(uint address) => (address >> (PageSize.Shift - GroupBits)) & ((1u << Bits) - (1u << GroupBits));
 }

@@ -34,6 +34,7 @@ internal sealed unsafe class BlockCache : IDisposable
         Scratch = (Block*)NativeMemory.AlignedAlloc((nuint)(sizeof(Block) + ((BlockBuilder.MaxInstructions + Ops.TailOps + 1) * sizeof(Op))), 64);
         Scratch->Count = 0;
         state->Jumps = _jumps;
+        state->JumpKey = JumpEntry.OneGeneration;
     }
 
     /// <summary>Room for a block that is run once: the beginning of another.</summary>
@@ -82,7 +83,7 @@ internal sealed unsafe class BlockCache : IDisposable
     {
         for (Block* block = (Block*)page->First[BucketOf(start)]; block != null; block = block->Next)
         {
-            if (block->Start == start && block->Mode == mode)
+            if (block->Is(start, mode))
             {
                 return block;
             }
@@ -150,7 +151,22 @@ internal sealed unsafe class BlockCache : IDisposable
         if (_state->JumpKey < JumpEntry.OneGeneration)
         {
             // The number of the generation has begun anew: entries from long ago would look valid.
-            new Span<JumpEntry>(_jumps, 1 << JumpEntry.Bits).Clear();
+            ClearJumps();
+            _state->JumpKey += JumpEntry.OneGeneration;
+        }
+    }
+
+    /// <summary>Forgets what jumps to one linear page have found.</summary>
+    /// <param name="address">Any address in it.</param>
+    public void ForgetJumps(uint address)
+    {
+        JumpEntry* first = _jumps + JumpEntry.FirstOf(address);
+        for (JumpEntry* entry = first; entry < first + (1 << JumpEntry.GroupBits); entry++)
+        {
+            if (((entry->Address ^ address) & ~PageSize.OffsetMask) == 0)
+            {
+                entry->Key = JumpEntry.Unconfirmed;
+            }
         }
     }
 
@@ -166,7 +182,7 @@ internal sealed unsafe class BlockCache : IDisposable
         _pages.Clear();
         _lastPage = 0;
         _used = 0;
-        ForgetJumps();
+        ClearJumps();
     }
 
     public void Dispose()
@@ -176,6 +192,8 @@ internal sealed unsafe class BlockCache : IDisposable
         NativeMemory.Free(_jumps);
         NativeMemory.AlignedFree(Scratch);
     }
+
+    private void ClearJumps() => new Span<JumpEntry>(_jumps, 1 << JumpEntry.Bits).Clear();
 
     private static int BucketOf(byte* start) => (int)((nuint)start >> CodePage.GranuleShift) & (CodePage.Buckets - 1);
 
@@ -227,6 +245,7 @@ internal sealed unsafe class BlockCache : IDisposable
 
     private static void Poison(Block* block)
     {
+        block->Start = null;
         Op* head = Block.Head(block);
         for (int i = 0; i < block->Count; i++)
         {

@@ -48,6 +48,14 @@ internal sealed unsafe class BlockFinder
 
         CodePage* page = PageOf(fetch);
         byte* start = fetch->Host + (address & PageSize.OffsetMask);
+        JumpEntry* jump = c->Jumps + JumpEntry.IndexOf(address);
+        if (flat && jump->Address == address && jump->Head != null && Block.Of(jump->Head)->Is(start, c->Mode))
+        {
+            // Another process's translations, or those before a flush, led to the same bytes.
+            jump->Key = c->JumpKey;
+            return jump->Head;
+        }
+
         Block* block = BlockCache.Find(page, start, c->Mode);
         if (block != null && block->SecondPage != null && !SecondPageIsSame(block, address))
         {
@@ -76,8 +84,7 @@ internal sealed unsafe class BlockFinder
 
         if (block->SecondPage == null)
         {
-            JumpEntry* entry = c->Jumps + JumpEntry.IndexOf(address);
-            *entry = new JumpEntry { Address = address, Key = c->JumpKey, Head = Block.Head(block) };
+            *jump = new JumpEntry { Address = address, Key = c->JumpKey, Head = Block.Head(block) };
         }
 
         return Block.Head(block);

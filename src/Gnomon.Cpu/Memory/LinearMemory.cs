@@ -184,25 +184,37 @@ internal sealed unsafe class LinearMemory : IDisposable
 
         // Devices are not executed: the bus reads as all ones there, which is no instruction.
         byte* host = page.Kind == PhysicalPageKind.Memory ? (byte*)page.Address : _openBus;
-        tlb.FillFetch(address, host, page.Version, _walk.Global);
+        if (tlb.FillFetch(address, host, page.Version, _walk.Global) is { } gone)
+        {
+            _blocks.ForgetJumps(gone);
+        }
+
         return tlb.FindFetch(address);
     }
 
     /// <summary>What lies at a physical page: for tables that the processor reads itself.</summary>
     public PhysicalPage FindPhysical(ulong page) => _physical.Find(page, write: false);
 
-    /// <summary>Drops all translations.</summary>
+    /// <summary>Drops all translations, or all but global ones, and what jumps have found through them.</summary>
     public void Flush(bool keepGlobal)
     {
         Supervisor.Flush(keepGlobal);
         User.Flush(keepGlobal);
+        _blocks.ForgetJumps();
     }
 
-    /// <summary>Drops the translations of one page, global or not.</summary>
+    /// <summary>Drops the translations of one page, global or not, and what jumps to it have found.</summary>
     public void FlushPage(uint address)
     {
-        Supervisor.FlushPage(address);
-        User.FlushPage(address);
+        FetchesGone gone = Supervisor.FlushPage(address) | User.FlushPage(address);
+        if ((gone & FetchesGone.Several) != 0)
+        {
+            _blocks.ForgetJumps();
+        }
+        else if (gone != FetchesGone.None)
+        {
+            _blocks.ForgetJumps(address);
+        }
     }
 
     /// <summary>Code was decoded from a host page: stores to it must come this way from now on.</summary>

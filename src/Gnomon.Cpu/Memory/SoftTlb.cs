@@ -80,14 +80,17 @@ internal sealed unsafe class SoftTlb : IDisposable
     }
 
     /// <summary>Enters a translation for fetches.</summary>
-    public void FillFetch(uint address, byte* host, uint version, bool global)
+    /// <returns>The page whose translation had to go for it, or null.</returns>
+    public uint? FillFetch(uint address, byte* host, uint version, bool global)
     {
         FetchEntry* entry = _fetch + ((address >> PageSize.Shift) & (FetchEntries - 1));
+        uint? gone = entry->Host != null ? entry->Tag : null;
         entry->Tag = address & ~PageSize.OffsetMask;
         entry->Host = host;
         entry->Version = version;
         entry->Global = global;
         entry->Code = null;
+        return gone;
     }
 
     /// <summary>The translation for a fetch, or null.</summary>
@@ -127,12 +130,12 @@ internal sealed unsafe class SoftTlb : IDisposable
     }
 
     /// <summary>Drops one page; of a large page all parts, wherever they were entered (Intel SDM vol. 3, 4.10.2.3).</summary>
-    public void FlushPage(uint address)
+    public FetchesGone FlushPage(uint address)
     {
         if (_hasLarge)
         {
             FlushLarge(address);
-            return;
+            return FetchesGone.Several;
         }
 
         int index = (int)(address >> PageSize.Shift) & (Entries - 1);
@@ -144,10 +147,13 @@ internal sealed unsafe class SoftTlb : IDisposable
         }
 
         FetchEntry* entry = _fetch + ((address >> PageSize.Shift) & (FetchEntries - 1));
-        if (entry->Tag == page)
+        if (entry->Host == null || entry->Tag != page)
         {
-            entry->Host = null;
+            return FetchesGone.None;
         }
+
+        entry->Host = null;
+        return FetchesGone.One;
     }
 
     /// <summary>Takes the right to write from every translation of a host page, or from all when it is null.</summary>
@@ -244,6 +250,19 @@ internal sealed unsafe class SoftTlb : IDisposable
         _data[index].ReadTag = TlbEntry.Invalid;
         _data[index].WriteTag = TlbEntry.Invalid;
     }
+}
+
+/// <summary>Which translations for fetches a flush has dropped.</summary>
+[Flags]
+internal enum FetchesGone
+{
+    None = 0,
+
+    /// <summary>That of the page itself.</summary>
+    One = 1,
+
+    /// <summary>Perhaps those of other pages too.</summary>
+    Several = 2,
 }
 
 /// <summary>A translation for fetches.</summary>
