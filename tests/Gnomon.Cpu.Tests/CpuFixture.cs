@@ -59,6 +59,9 @@ internal sealed unsafe class CpuFixture : IDisposable
     /// <summary>Bytes of physical memory.</summary>
     public Span<byte> Bytes(uint address, int length) => _ram.Bytes(0, MemoryBytes).Slice((int)address, length);
 
+    /// <summary>Says that bytes of physical memory were changed by other than the processor.</summary>
+    public void StoredAt(uint address, int length) => Processor.NotifyStore((nint)_ram.At(address), length);
+
     /// <summary>Turns paging on: the first 4 MiB map to themselves, supervisor, writable.</summary>
     public void EnablePaging()
     {

@@ -31,6 +31,7 @@ internal sealed unsafe class LinearMemory : IDisposable
     private readonly CpuState* _state;
     private readonly PhysicalMemory _physical;
     private readonly BlockCache _blocks;
+    private readonly TablePages _pages;
     private readonly byte* _staging;
     private readonly byte* _openBus;
     private PhysicalTables _tables;
@@ -46,7 +47,8 @@ internal sealed unsafe class LinearMemory : IDisposable
     {
         _state = state;
         _physical = physical;
-        _tables = new PhysicalTables(physical);
+        _pages = new TablePages(physical);
+        _tables = new PhysicalTables(_pages);
         _blocks = blocks;
         _staging = (byte*)NativeMemory.AllocZeroed(LongestAccess + 64);
         _openBus = (byte*)NativeMemory.AlignedAlloc(PageSize.Bytes, PageSize.Bytes);
@@ -200,12 +202,14 @@ internal sealed unsafe class LinearMemory : IDisposable
     {
         Supervisor.Flush(keepGlobal);
         User.Flush(keepGlobal);
+        _pages.Forget();
         _blocks.ForgetJumps();
     }
 
     /// <summary>Drops the translations of one page, global or not, and what jumps to it have found.</summary>
     public void FlushPage(uint address)
     {
+        _pages.Forget();
         FetchesGone gone = Supervisor.FlushPage(address) | User.FlushPage(address);
         if ((gone & FetchesGone.Several) != 0)
         {
@@ -236,6 +240,7 @@ internal sealed unsafe class LinearMemory : IDisposable
         Supervisor.Dispose();
         User.Dispose();
         None.Dispose();
+        _pages.Dispose();
         NativeMemory.Free(_staging);
         NativeMemory.AlignedFree(_openBus);
     }
