@@ -107,16 +107,26 @@ internal sealed class RecordedTables(GuestMemory memory, FormatShape shape, Acti
 
     private ulong Read(Gpa place)
     {
+        if (memory.Contains(place.Page) && (memory.Page(place.Page).Flags & GuestPageState.Stored) != 0)
+        {
+            return ReadStored(place);
+        }
+
+        Span<byte> bytes = stackalloc byte[8];
+        bytes.Clear();
+        memory.Read(place, bytes[..shape.EntryBytes]);
+        return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+    }
+
+    // Looking brings nothing back.
+    private ulong ReadStored(Gpa place)
+    {
         Span<byte> bytes = stackalloc byte[8];
         bytes.Clear();
         Span<byte> stored = stackalloc byte[PageSize.Bytes];
         if (memory.TryLookAtStored(place.Page, stored))
         {
             stored.Slice((int)place.PageOffset, shape.EntryBytes).CopyTo(bytes);
-        }
-        else
-        {
-            memory.Read(place, bytes[..shape.EntryBytes]);
         }
 
         return BinaryPrimitives.ReadUInt64LittleEndian(bytes);

@@ -31,7 +31,7 @@ public sealed class RecordedTests
         using (MonitoredMachine machine = new(
             GuestImage.Bytes(image),
             pae,
-            "processes=3 forks=4 pages=20",
+            "processes=2 forks=2 pages=8",
             new byte[DiskBytes],
             shadow,
             change: options => options with
