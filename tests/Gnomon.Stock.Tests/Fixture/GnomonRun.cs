@@ -47,8 +47,8 @@ internal static class GnomonRun
         Ended result = new(ended ? process.ExitCode : -1, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
         Assert.True(ended, $"gnomon did not end\n{result}");
         // The runtime's own diagnostics leave their socket only while it runs; it may be gone an instant later than the process.
-        Assert.Empty(Directory.GetFileSystemEntries(temporary.Path).Where(entry =>
-            !Path.GetFileName(entry).StartsWith("dotnet-", StringComparison.Ordinal) && !Path.GetFileName(entry).StartsWith("clr-", StringComparison.Ordinal)));
+        Assert.DoesNotContain(Directory.GetFileSystemEntries(temporary.Path), entry =>
+            !Path.GetFileName(entry).StartsWith("dotnet-", StringComparison.Ordinal) && !Path.GetFileName(entry).StartsWith("clr-", StringComparison.Ordinal));
         return result;
     }
 

@@ -28,7 +28,7 @@ public sealed class LinuxShellTests
     }
 
     [Fact]
-    public void Two_OnTwoThreads_DoNotDisturbEachOther()
+    public async Task Two_OnTwoThreads_DoNotDisturbEachOther()
     {
         LinuxSystem[] systems = [StockSystem.Of(LinuxFlavour.I686), StockSystem.Of(LinuxFlavour.I686Pae)];
         Task<string>[] shells = [.. systems.Select((system, number) => Task.Factory.StartNew(
@@ -42,7 +42,7 @@ public sealed class LinuxShellTests
         for (int i = 0; i < shells.Length; i++)
         {
             string once = $"{systems[i].Kernel.Release}\n{i}\n";
-            Assert.Equal(string.Concat(Enumerable.Repeat(once, 5)), shells[i].GetAwaiter().GetResult());
+            Assert.Equal(string.Concat(Enumerable.Repeat(once, 5)), await shells[i]);
         }
     }
 
