@@ -60,7 +60,7 @@ public sealed unsafe class DeviceAccessTests
             a.mov(__dword_ptr[FlatBoard.Data + 8], 7);
             a.mov(__dword_ptr[FlatBoard.Data + 8], 9);
         });
-        board.Processor.Redirect(new Memory.Redirection(FlatBoard.Data, 0xABCD_E000, Reads: false, Writes: true));
+        board.Processor.Redirect(new Gnomon.Cpu.Memory.Redirection(FlatBoard.Data, 0xABCD_E000, Reads: false, Writes: true));
         CpuExit exit = board.Processor.Run(2);
         Assert.Equal(new CpuExit { Reason = CpuExitReason.Device, Physical = 0xABCD_E008, Size = 4, IsWrite = true, Value = 7 }, exit);
         board.Processor.CompleteWrite();
