@@ -13,7 +13,7 @@ public sealed class BadInputTests
     [InlineData(2, "no kernel \"786\"", "linux 786")]
     [InlineData(2, "--deb says which kernel", "linux 686 --deb x.deb")]
     [InlineData(2, "--refresh goes with", "linux --deb x.deb --refresh")]
-    [InlineData(2, "--memory", "linux --memory 1")]
+    [InlineData(2, "a number from 32 to", "linux --memory 1")]
     [InlineData(2, "--mmu", "linux --mmu none")]
     [InlineData(2, "--trace goes with shadow tables only", "linux --mmu nested --trace t")]
     [InlineData(2, "missing.deb cannot be read", "linux --deb {0}/missing.deb --busybox-deb {0}/missing.deb")]
