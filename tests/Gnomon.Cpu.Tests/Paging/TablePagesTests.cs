@@ -1,6 +1,6 @@
 using Gnomon.Cpu.Memory;
 
-namespace Gnomon.Cpu.Tests.Memory;
+namespace Gnomon.Cpu.Tests.Paging;
 
 /// <summary>Where page tables lie in the host's memory is looked up anew after every flush.</summary>
 // SAFETY: host pages are those of a TestRam, which lives as long as each test.
