@@ -290,7 +290,9 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         }
     }
 
-    // A kernel that is taken for one with the other format comes no further than its first tables.
-    private string Hint(Machine machine) => options.Machine is { Guest: Shadow.GuestKind.Paravirtual, Pae: null } && machine.Statistics["loads"] <= 1
+    // A kernel that is taken for one with the other format comes no further than its first tables, where nothing is mapped.
+    private string Hint(Machine machine) =>
+        options.Machine is { Guest: Shadow.GuestKind.Paravirtual, Pae: null } && machine.Statistics["loads"] <= 1
+            && machine.End!.RecentFaults is [.., { Outcome: Shadow.FaultKind.GuestFault }]
         ? " (a kernel with PAE page tables needs --format pae)" : "";
 }
