@@ -230,6 +230,41 @@ public sealed class PagingTests
         Assert.Equal(1u, pc.Read32(Moved));
     }
 
+    // What the guest has switched off, the monitor still needs: to see first stores, and stores to tables.
+    [Theory]
+    [MemberData(nameof(SmallPc.All), MemberType = typeof(SmallPc))]
+    public void WriteProtect_OffFromTheStartOrLater_StoresAreStillNoticed(PcKind kind, bool pae)
+    {
+        SmallTables tables = new((_, _) => { }, pae);
+        foreach (bool later in (bool[])[false, true])
+        {
+            using SmallPc pc = new(kind, p =>
+            {
+                p.PagingOn(pae, writeProtect: later);
+                p.SayAt(Moved);
+                p.SayAt(Target);
+                if (later)
+                {
+                    p.Protect(false);
+                }
+
+                p.Code.mov(ebx, __dword_ptr[Target]);
+                p.Store(Target, 0x23);
+                p.SayAt(tables.Entry(Target));
+                p.Store(tables.Entry(Moved), Target | SmallTables.Open);
+                p.Code.invlpg(__byte_ptr[Moved]);
+                p.SayAt(Moved);
+                p.Off();
+            }, pae, pc =>
+            {
+                pc.Write32(Moved, 0x11);
+                pc.Write32(Target, 0x22);
+            });
+
+            Assert.Equal([0x11, 0x22, Target | 0x67, 0x23], pc.RunToEnd());
+        }
+    }
+
     [Theory]
     [InlineData(PcKind.Watched)]
     [InlineData(PcKind.Lazy)]
