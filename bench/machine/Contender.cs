@@ -20,7 +20,7 @@ internal sealed record Contender(string Name, string File, IReadOnlyList<string>
     /// <param name="tools">Where the programs are.</param>
     public static IEnumerable<Contender> All(Guest guest, Tools tools)
     {
-        string[] gnomon = ["exec", tools.Gnomon, "run", guest.Kernel, "--initrd", guest.RamDisk, "--append", guest.CommandLine, "--memory", Memory];
+        string[] gnomon = ["exec", tools.Gnomon, "run", guest.Kernel, "--initrd", guest.RamDisk, "--append", Guest.CommandLine, "--memory", Memory];
         string dotnet = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         yield return new Contender(Gnomon, dotnet, gnomon);
         yield return new Contender("gnomon, guest unpacks", dotnet, [.. gnomon, "--boot", "guest"]);
@@ -31,7 +31,7 @@ internal sealed record Contender(string Name, string File, IReadOnlyList<string>
             string[] machine =
             [
                 "-machine", "pc,accel=tcg", "-m", Memory, "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-                "-initrd", guest.RamDisk, "-append", guest.CommandLine, "-kernel",
+                "-initrd", guest.RamDisk, "-append", Guest.CommandLine, "-kernel",
             ];
             yield return new Contender(Rivals[0], qemu, [.. machine, guest.Kernel]);
             if (guest.Flavour == LinuxFlavour.I686Pae && guest.Unpacked is { } unpacked)
@@ -42,7 +42,7 @@ internal sealed record Contender(string Name, string File, IReadOnlyList<string>
 
         if (tools.Node is { } node && tools.V86 is { } v86)
         {
-            yield return new Contender(Rivals[1], node, [tools.V86Script, v86, guest.Kernel, guest.RamDisk, Memory, guest.CommandLine]);
+            yield return new Contender(Rivals[1], node, [tools.V86Script, v86, guest.Kernel, guest.RamDisk, Memory, Guest.CommandLine]);
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed record Guest(LinuxFlavour Flavour, string Release, string Kernel
     private const string First = "/first";
 
     /// <summary>The kernel's command line.</summary>
-    public string CommandLine => $"{LinuxSystem.CommandLine} noisapnp quiet rdinit={First}";
+    public static string CommandLine => $"{LinuxSystem.CommandLine} noisapnp quiet rdinit={First}";
 
     /// <summary>The kernel's name.</summary>
     public string Name => Flavour == LinuxFlavour.I686 ? "686" : "686-pae";
