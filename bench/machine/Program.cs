@@ -5,7 +5,7 @@ using Gnomon.Linux;
 
 Option<int> runs = new("--runs") { Description = "Runs of each machine; medians are printed.", DefaultValueFactory = _ => 3 };
 Option<string?> kernel = new("--kernel") { Description = "One kernel: 686 or 686-pae. Both by default." };
-Option<string[]> only = new("--only") { Description = "Only machines whose name begins so. Several are possible.", AllowMultipleArgumentsPerToken = true };
+Option<string[]> only = new("--only") { Description = "Only machines of these names, as the table has them. Several are possible.", AllowMultipleArgumentsPerToken = true };
 Option<string?> workload = new("--workload") { Description = "Another script; its parts begin and end with lines `begin NAME` and `end NAME`." };
 Option<bool> asJson = new("--json") { Description = "Print JSON." };
 Option<int> limit = new("--timeout") { Description = "Seconds after which a run is given up.", DefaultValueFactory = _ => 600 };
@@ -30,7 +30,7 @@ command.SetAction(parsed =>
 
         Guest guest = Guest.Prepare(flavour, script, cache);
         Contender[] machines = [.. Contender.All(guest, tools)
-            .Where(machine => wanted.Length == 0 || wanted.Any(start => machine.Name.StartsWith(start, StringComparison.Ordinal)))];
+            .Where(machine => wanted.Length == 0 || wanted.Contains(machine.Name))];
 
         // One after another, and all of them again: what else the host does meanwhile hits all alike.
         for (int run = 0; run < parsed.GetValue(runs); run++)
@@ -40,7 +40,12 @@ command.SetAction(parsed =>
                 Console.Error.WriteLine($"{guest.Name}: {machine.Name}, run {run + 1} of {parsed.GetValue(runs)}");
                 try
                 {
-                    report.Add(guest.Name, machine.Name, MachineRun.Run(machine, TimeSpan.FromSeconds(parsed.GetValue(limit))));
+                    var parts = MachineRun.Run(machine, TimeSpan.FromSeconds(parsed.GetValue(limit)));
+                    report.Add(guest.Name, machine.Name, parts);
+
+                    // At once, so that a comparison that is broken off has not been for nothing.
+                    Console.Error.WriteLine(string.Join(", ", parts.Select(part =>
+                        string.Create(CultureInfo.InvariantCulture, $"{part.Part} {part.Took.Wall:F2} ({part.Took.Cpu:F2})"))));
                 }
                 catch (BenchException error)
                 {
