@@ -12,6 +12,9 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
 {
     private const int FailuresShown = 5;
 
+    // What a PC's first serial port is called.
+    private const string SerialLine = "com1";
+
     private readonly ManualResetEventSlim _goOn = new(initialState: true);
     private readonly Lock _outputGate = new();
     private readonly CancellationTokenSource _end = new();
@@ -236,7 +239,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
 
     private void Heard(Machine machine, HostFailure failure)
     {
-        if (failure.Device.Contains("console", StringComparison.Ordinal) || failure.Device.Contains("serial", StringComparison.Ordinal))
+        if (failure.Device.Contains("console", StringComparison.Ordinal) || failure.Device == SerialLine)
         {
             _outputFailure ??= $"{options.ConsoleFile ?? "standard output"} cannot be written: {failure.Text}";
             _end.Cancel();

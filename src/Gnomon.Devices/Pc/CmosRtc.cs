@@ -34,7 +34,7 @@ public sealed class CmosRtc : IDeviceState
     private const long UpdateTicks = 22_280; // of 100 ns
     private const long SecondsOfADay = 86_400;
 
-    private static readonly TickRate Crystal = new(32_768);
+    private static readonly TickRate _crystal = new(32_768);
 
     private readonly IDeviceClock _clock;
     private readonly IInterruptLine _line;
@@ -139,7 +139,7 @@ public sealed class CmosRtc : IDeviceState
         int rate => 1ul << (rate - 1),
     };
 
-    private ulong PeriodsNow => Period == 0 || !DividerRuns || _clock.Nanoseconds < _dividerStart ? 0 : Crystal.Ticks(_clock.Nanoseconds - _dividerStart) / Period;
+    private ulong PeriodsNow => Period == 0 || !DividerRuns || _clock.Nanoseconds < _dividerStart ? 0 : _crystal.Ticks(_clock.Nanoseconds - _dividerStart) / Period;
 
     private byte Read(int register)
     {
@@ -285,7 +285,7 @@ public sealed class CmosRtc : IDeviceState
     {
         byte enabled = _registers[B];
         bool periodic = (enabled & Periodic) != 0 && Period != 0 && DividerRuns;
-        ulong nextPeriod = periodic ? Crystal.Moment((_periods + 1) * Period) : DeviceScheduler.Never;
+        ulong nextPeriod = periodic ? _crystal.Moment((_periods + 1) * Period) : DeviceScheduler.Never;
         SetTimer(_periodicTimer, periodic && nextPeriod < DeviceScheduler.Never - _dividerStart ? _dividerStart + nextPeriod : DeviceScheduler.Never);
 
         long left = ((_second + 1) * TimeSpan.TicksPerSecond) - WallTicks;

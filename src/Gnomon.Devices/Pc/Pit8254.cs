@@ -27,7 +27,7 @@ public sealed class Pit8254 : IDeviceState
     // A row of memory was refreshed every 15 µs.
     private const long TicksOfRefresh = 18;
 
-    private static readonly TickRate Rate = new(Hertz);
+    private static readonly TickRate _rate = new(Hertz);
 
     private readonly PitCounter[] _counters = [new(gate: true), new(gate: true), new(gate: false)];
     private readonly IDeviceClock _clock;
@@ -91,7 +91,7 @@ public sealed class Pit8254 : IDeviceState
         _timer.Set(deadline);
     }
 
-    private long Now => (long)Rate.Ticks(_clock.Nanoseconds);
+    private long Now => (long)_rate.Ticks(_clock.Nanoseconds);
 
     private byte Read(int port) => port == ControlRegister ? (byte)0xFF : _counters[port].Read(Now);
 
@@ -171,7 +171,7 @@ public sealed class Pit8254 : IDeviceState
     private void Schedule(long now)
     {
         long rise = _counters[0].NextRise(now);
-        _timer.Set(rise == PitRun.Never ? DeviceScheduler.Never : Rate.Moment((ulong)rise));
+        _timer.Set(rise == PitRun.Never ? DeviceScheduler.Never : _rate.Moment((ulong)rise));
     }
 
     private void Drive(bool up)

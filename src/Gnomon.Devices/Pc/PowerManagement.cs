@@ -43,7 +43,7 @@ public sealed class PowerManagement : IPortDevice, IDeviceState
     private const ushort SleepEnable = 1 << 13;
     private const ushort WritableControl = 0x1C02;
 
-    private static readonly TickRate Rate = new(TimerHertz);
+    private static readonly TickRate _rate = new(TimerHertz);
 
     private readonly IDeviceClock _clock;
     private readonly IInterruptLine _line;
@@ -100,7 +100,7 @@ public sealed class PowerManagement : IPortDevice, IDeviceState
         BinaryPrimitives.WriteUInt16LittleEndian(registers, _status);
         BinaryPrimitives.WriteUInt16LittleEndian(registers[EnableOffset..], _enable);
         BinaryPrimitives.WriteUInt16LittleEndian(registers[ControlOffset..], (ushort)(_control | SciEnable));
-        ulong ticks = Rate.Ticks(_clock.Nanoseconds) & ((1ul << _bits) - 1);
+        ulong ticks = _rate.Ticks(_clock.Nanoseconds) & ((1ul << _bits) - 1);
         BinaryPrimitives.WriteUInt32LittleEndian(registers[TimerOffset..], (uint)ticks);
         registers.Slice(offset, data.Length).CopyTo(data);
     }
@@ -177,7 +177,7 @@ public sealed class PowerManagement : IPortDevice, IDeviceState
     }
 
     // How often the timer's highest bit has changed: that sets the status bit.
-    private ulong CarriesNow => Rate.Ticks(_clock.Nanoseconds) >> (_bits - 1);
+    private ulong CarriesNow => _rate.Ticks(_clock.Nanoseconds) >> (_bits - 1);
 
     private void TakeStock()
     {
@@ -194,7 +194,7 @@ public sealed class PowerManagement : IPortDevice, IDeviceState
     private void Schedule()
     {
         bool wanted = (_enable & TimerBit) != 0;
-        ulong deadline = wanted ? Rate.Moment((_carries + 1) << (_bits - 1)) : DeviceScheduler.Never;
+        ulong deadline = wanted ? _rate.Moment((_carries + 1) << (_bits - 1)) : DeviceScheduler.Never;
         if (deadline != _timer.Deadline)
         {
             _timer.Set(deadline);
