@@ -8,7 +8,6 @@ namespace Gnomon.Monitor.Tests.Unmodified;
 public sealed class PagingTests
 {
     private const uint PageSizeExtensions = 1 << 4;
-    private const uint GlobalPages = 1 << 7;
     private const uint NoExecuteEnable = 1 << 11;
 
     /// <summary>A page that is mapped elsewhere than where it lies.</summary>
@@ -459,57 +458,6 @@ public sealed class PagingTests
         });
 
         Assert.Equal([0x22, .. Fault(pc, 13, "refused", 0), 0xC001_0011], pc.RunToEnd());
-    }
-
-    [Theory]
-    [MemberData(nameof(SmallPc.All), MemberType = typeof(SmallPc))]
-    public void GlobalPages_AfterAChangeAndALoadOfTables_AreNewOnceGlobalIsOff(PcKind kind, bool pae)
-    {
-        using SmallPc pc = new(kind, p =>
-        {
-            p.PagingOn(pae);
-            p.ChangeCr4(GlobalPages);
-            p.SayAt(Moved);
-            p.Store(new SmallTables((_, _) => { }, pae).Entry(Moved), Target | 0x107);
-            p.ChangeCr4(0, GlobalPages);
-            p.SayAt(Moved);
-            p.Off();
-        }, pae, pc =>
-        {
-            pc.Write32(Moved, 0x11);
-            pc.Write32(Target, 0x22);
-            pc.Tables.Map(Moved, Moved, 0x107);
-        });
-
-        Assert.Equal([0x11, 0x22], pc.RunToEnd());
-    }
-
-    [Theory]
-    [MemberData(nameof(SmallPc.All), MemberType = typeof(SmallPc))]
-    public void LoadOfTables_BackAndForth_ShowsEachAddressSpace(PcKind kind, bool pae)
-    {
-        using SmallPc pc = new(kind, p =>
-        {
-            p.PagingOn(pae);
-            for (int i = 0; i < 3; i++)
-            {
-                p.LoadTables(SmallTables.Other);
-                p.SayAt(Moved);
-                p.LoadTables(SmallTables.Directory);
-                p.SayAt(Moved);
-            }
-
-            p.Off();
-        }, pae, pc =>
-        {
-            pc.Write32(Moved, 0x11);
-            pc.Write32(Target, 0x22);
-            pc.Tables.Lay(SmallTables.Other);
-            pc.Tables.Map(Moved, Target, SmallTables.Open, SmallTables.Other);
-        });
-
-        Assert.Equal([0x22, 0x11, 0x22, 0x11, 0x22, 0x11], pc.RunToEnd());
-        Assert.Equal(kind == PcKind.Nested ? 0 : 1, pc.Guest.Statistics.ControlWrites > 6 ? 1 : 0);
     }
 
     private static uint Large(bool pae) => pae ? 0x60_0000u : 0x80_0000;
