@@ -462,6 +462,36 @@ public sealed class PagingTests
     }
 
     [Theory]
+    [InlineData(PcKind.Watched)]
+    [InlineData(PcKind.Lazy)]
+    [InlineData(PcKind.Nested)]
+    public void Pointers_WhenGlobalPagesAreSwitched_AreLoadedAnew(PcKind kind)
+    {
+        using SmallPc pc = new(kind, p =>
+        {
+            p.PagingOn(pae: true);
+            p.Store(SmallTables.Directory, (SmallTables.Other + 0x1000) | 1);
+            p.ChangeCr4(GlobalPages);
+            p.SayAt(Moved);
+            p.Store(SmallTables.Directory + 8, 0x1E7);
+            p.Code.mov(eax, cr4);
+            p.Code.and(eax, ~GlobalPages);
+            p.Try("refused", c => c.mov(cr4, eax));
+            p.Code.mov(ebx, cr4);
+            p.Say(ebx);
+            p.Off();
+        }, true, pc =>
+        {
+            pc.Write32(Moved, 0x11);
+            pc.Write32(Target, 0x22);
+            pc.Tables.Lay(SmallTables.Other);
+            pc.Tables.Map(Moved, Target, SmallTables.Open, SmallTables.Other);
+        });
+
+        Assert.Equal([0x22, .. Fault(pc, 13, "refused", 0), 0xA0], pc.RunToEnd());
+    }
+
+    [Theory]
     [MemberData(nameof(SmallPc.All), MemberType = typeof(SmallPc))]
     public void GlobalPages_AfterAChangeAndALoadOfTables_AreNewOnceGlobalIsOff(PcKind kind, bool pae)
     {
