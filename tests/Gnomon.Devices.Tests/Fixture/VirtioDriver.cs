@@ -45,7 +45,7 @@ internal sealed class VirtioDriver
         Common = Window + Offset(1);
         Notification = Window + Offset(2);
         Interrupt = Window + Offset(3);
-        Configuration = Window + Offset(4);
+        Configuration = Capabilities.ContainsKey(4) ? Window + Offset(4) : 0;
     }
 
     /// <summary>Where each type of capability lies in configuration space.</summary>

@@ -272,10 +272,15 @@ public sealed class TableStoreTests
         {
             p.PagingOn(pae);
             p.SayAt(covered);
-            p.Code.mov(eax, page);
-            p.Code.call(eax);
-            p.Say(ebx);
-            p.SayAt(covered);
+            foreach (int constant in (int[])[0x99, 0x77])
+            {
+                p.Code.mov(ecx, constant);
+                p.Code.mov(eax, page);
+                p.Code.call(eax);
+                p.Say(ebx);
+                p.SayAt(covered);
+            }
+
             p.Off();
         }, pae, pc =>
         {
@@ -286,8 +291,8 @@ public sealed class TableStoreTests
             code.mov(ebx, 1);
             code.mov(__dword_ptr[entry], Target | SmallTables.Open);
 
-            // The constant of the instruction behind this one: 5 + 10 + 10 + 1 + 1 bytes are before it.
-            code.mov(__dword_ptr[page + 27], 0x99);
+            // The constant of the instruction behind this one: 5 + 10 + 6 + 1 + 1 bytes are before it.
+            code.mov(__dword_ptr[page + 23], ecx);
             code.nop();
             code.mov(ebx, 0x55);
             code.invlpg(__byte_ptr[covered]);
@@ -301,7 +306,7 @@ public sealed class TableStoreTests
             }
         });
 
-        Assert.Equal([0x11, 0x99, 0x22], pc.RunToEnd());
+        Assert.Equal([0x11, 0x99, 0x22, 0x77, 0x22], pc.RunToEnd());
     }
 
     [Theory]

@@ -91,6 +91,26 @@ public sealed class UnmodifiedInterruptTests
         Assert.InRange(pc.Guest.Now, 1_000_000ul, 1_002_000ul);
     }
 
+    [Fact]
+    public void Halt_WithATimerThatRaisesNothing_WaitsForTheNextOne()
+    {
+        using SmallPc pc = new(PcKind.Watched, p =>
+        {
+            p.Code.mov(ebx, 7);
+            p.Code.sti();
+            p.Code.hlt();
+            p.Mark("taken");
+            p.Off();
+            Handler(p);
+        }, prepare: Connect);
+        int ran = 0;
+        pc.Scheduler.CreateTimer(_ => ran++).Set(500_000);
+        pc.InterruptAt(1_000_000, Vector);
+
+        Assert.Equal([7, pc.Program.Addresses["taken"]], pc.RunToEnd(1_000));
+        Assert.Equal(1, ran);
+    }
+
     [Theory]
     [MemberData(nameof(SmallPc.All), MemberType = typeof(SmallPc))]
     public void Halt_WithInterruptsDisabled_IsForEverWhateverComes(PcKind kind, bool pae)
