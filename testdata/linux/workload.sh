@@ -1,9 +1,11 @@
 #!/bin/sh
 # What a stock kernel and busybox do all day, with results that are the same on every correct machine. Lines that begin with "time " say
 # how long a part took (the guest's own clock, in hundredths of a second) and are left out of a comparison.
-# The environment may make it shorter: "forks" processes in place of 300, "blocks" of 64 KiB in place of 256.
+# The environment may make it shorter: "forks" processes in place of 300, "blocks" of 64 KiB in place of 256, and "elements" in place of
+# 20000, which says how long lines of text, tables of awk and series are.
 forks=${forks:-300}
 blocks=${blocks:-256}
+elements=${elements:-20000}
 
 now() {
   read -r up idle </proc/uptime
@@ -71,7 +73,7 @@ finish
 begin pipes
 i=0
 while [ $i -lt 20 ]; do
-  seq 1 2000 | tr 0-9 a-j | cat | rev | tr a-j 0-9 | sort -rn | head -n 1
+  seq 1 $((elements / 10)) | tr 0-9 a-j | cat | rev | tr a-j 0-9 | sort -rn | head -n 1
   i=$((i + 1))
 done | sort | uniq -c | awk '{ print $1, $2 }'
 dd if=/dev/zero bs=512 count=8192 2>/dev/null | cat | cat | cat | wc -c
@@ -79,7 +81,7 @@ finish
 
 begin copy-on-write
 # A shell with a large variable forks: parent and children change their own copies.
-text=$(seq 1 20000)
+text=$(seq 1 "$elements")
 total=0
 for child in 1 2 3 4 5 6 7 8; do
   (
@@ -93,16 +95,16 @@ finish
 
 begin mappings
 # Every start of a program maps, protects and unmaps; awk grows and shrinks its heap.
-awk 'BEGIN {
+awk -v elements="$elements" 'BEGIN {
   for (round = 0; round < 4; round++) {
-    for (i = 0; i < 20000; i++) a[i] = i * round "x"
+    for (i = 0; i < elements; i++) a[i] = i * round "x"
     n = 0
     for (i in a) n += length(a[i])
     print "round", round, n
     delete a
   }
 }'
-seq 1 50000 | awk '{ s = s $1 } length(s) > 40000 { n++; s = "" } END { print n, length(s) }'
+seq 1 $((elements * 5 / 2)) | awk -v most=$((elements * 2)) '{ s = s $1 } length(s) > most { n++; s = "" } END { print n, length(s) }'
 seq 1 30000 | sort -n -r | tail -n 1
 finish
 
@@ -130,7 +132,7 @@ finish
 begin floating-point
 # This awk has no functions of its own, so: pi by Machin's series, e by its series, roots by Newton, a cosine by its series, sums that
 # round, and the ends of the range. What is known is printed with 12 digits, what only must be the same everywhere with 17.
-awk 'function arctangent(x,   sum, term, n) {
+awk -v terms=$((elements * 5)) 'function arctangent(x,   sum, term, n) {
   term = x; sum = 0
   for (n = 1; n < 60; n += 2) { sum += (n % 4 == 1 ? 1 : -1) * term / n; term *= x * x }
   return sum
@@ -150,10 +152,10 @@ BEGIN {
   printf "roots %.12f %.12f %.12f\n", root(2), root(3), root(1e10 + 7)
   printf "cosines %.12f %.12f %.12f\n", cosine(1), cosine(pi / 3), cosine(pi)
   x = 0
-  for (i = 0; i < 100000; i++) x += 0.1
+  for (i = 0; i < terms; i++) x += 0.1
   printf "sum %.6f\n", x
   h = 0
-  for (i = 1; i <= 100000; i++) h += 1 / i
+  for (i = 1; i <= terms; i++) h += 1 / i
   printf "harmonic %.9f\n", h
   printf "integers %d %d %d\n", int(1e9 / 7), int(-7.9), 65536 * 32768 - 1
   big = 1e308; tiny = 5e-324

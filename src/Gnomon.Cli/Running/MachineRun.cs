@@ -287,10 +287,20 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
             case MachineEndReason.HaltedForEver:
                 return new CliError(ExitStatus.Stuck, $"the guest halted {place}, no timer is set and no input can come: it would wait for ever");
             case MachineEndReason.Restart:
-                return new CliError(ExitStatus.Restart, $"the guest wants to be started anew: {end.Text}");
+                return new CliError(ExitStatus.Restart, $"the guest wants to be started anew{RestartReason(machine, end)}");
             default:
                 return new CliError(ExitStatus.Broken, $"an invariant is broken {place}: {end.Text}; this is a bug of Gnomon, please report it with the command that you ran");
         }
+    }
+
+    // Linux says why it gives up in one line, and then starts anew or stands still, as its command line says.
+    private static string RestartReason(Machine machine, MachineEnd end)
+    {
+        const string panic = "Kernel panic - not syncing: ";
+        string output = machine.Console.Output;
+        int at = output.IndexOf(panic, StringComparison.Ordinal);
+        string reason = at >= 0 ? $"its kernel panicked, {output[(at + panic.Length)..].Split(['\r', '\n'], 2)[0]}" : end.Text;
+        return reason.Length == 0 ? "" : $": {reason}";
     }
 
     // A kernel that is taken for one with the other format comes no further than its first tables, where nothing is mapped.

@@ -26,6 +26,7 @@ public sealed class LinuxCommandTests
 
     [Theory]
     [InlineData("reboot -f", "the guest wants to be started anew", 9)]
+    [InlineData("echo c >/proc/sysrq-trigger", "its kernel panicked, sysrq triggered crash", 9)]
     [InlineData("halt -f", "it would wait for ever", 6)]
     [InlineData("while :; do :; done", "--max-instructions are spent", 5)]
     public void Script_ThatDoesNotComeToItsEnd_IsNoEndlessRun(string command, string sentence, int status)

@@ -10,14 +10,14 @@ public abstract class WorkloadTests(LinuxFlavour flavour)
 {
     private const int AuditEvery = 20_000;
 
-    private static (int Forks, int Blocks) Size => TestSettings.Full ? (300, 256) : (60, 4);
+    private static (int Forks, int Blocks, int Elements) Size => TestSettings.Full ? (300, 256, 20000) : (60, 4, 500);
 
     public static TheoryData<string> CasesOf(LinuxFlavour flavour) => [.. StockCase.All(TestSettings.Full, flavour == LinuxFlavour.I686Pae)];
 
     protected void Check(string words)
     {
-        (int forks, int blocks) = Size;
-        MachineOptions basis = StockCase.Options(words) with { CommandLine = $"forks={forks} blocks={blocks}", AuditEvery = AuditEvery };
+        (int forks, int blocks, int elements) = Size;
+        MachineOptions basis = StockCase.Options(words) with { CommandLine = $"forks={forks} blocks={blocks} elements={elements}", AuditEvery = AuditEvery };
         LinuxGuest guest = new() { Script = File.ReadAllBytes(Workload.Script), IsQuiet = true };
         MachineOptions options = StockSystem.Of(flavour).Machine(guest, basis);
         string[] expected = QemuReference.Lines(flavour, options);
@@ -28,7 +28,7 @@ public abstract class WorkloadTests(LinuxFlavour flavour)
         string console = machine.Console.Output;
         Assert.True(stop == RunStop.Ended && machine.End?.Reason == MachineEndReason.Shutdown, $"{stop} {machine.End}\n{console}");
         Assert.Equal(expected, Workload.Lines(console));
-        Workload.Check(console, forks, blocks);
+        Workload.Check(console, forks, blocks, elements);
         Assert.Contains($"{LinuxInitramfs.StatusMarker}42\r\n", console, StringComparison.Ordinal);
         Assert.Empty(machine.HostFailures);
         Console.WriteLine($"{flavour} {words}: {machine.Statistics.Instructions / 1_000_000} million instructions, {machine.Statistics.Exits} exits");
