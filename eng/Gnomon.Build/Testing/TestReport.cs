@@ -40,7 +40,7 @@ internal sealed class TestReport
 
         try
         {
-            using JsonDocument report = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument report = JsonDocument.Parse(WithoutControls(File.ReadAllBytes(path)));
             JsonElement results = report.RootElement.GetProperty("results");
             return new TestReport(
                 [.. results.GetProperty("tests").EnumerateArray().Where(test => Text(test, "status") != "pending").Select(Case)],
@@ -52,6 +52,17 @@ internal sealed class TestReport
         {
             return null;
         }
+    }
+
+    // The test programs leave the control characters of a failure's text as they are, which JSON does not allow.
+    private static byte[] WithoutControls(byte[] text)
+    {
+        foreach (ref byte value in text.AsSpan())
+        {
+            value = value < ' ' && value is not ((byte)'\n' or (byte)'\r' or (byte)'\t') ? (byte)' ' : value;
+        }
+
+        return text;
     }
 
     private static TestCase Case(JsonElement test)

@@ -15,6 +15,12 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
     // What a PC's first serial port is called.
     private const string SerialLine = "com1";
 
+    // Ctrl-D.
+    private const byte EndOfInput = 4;
+
+    private static readonly TimeSpan _betweenEnds = TimeSpan.FromMilliseconds(250);
+
+    private readonly ManualResetEventSlim _over = new();
     private readonly ManualResetEventSlim _goOn = new(initialState: true);
     private readonly Lock _outputGate = new();
     private readonly CancellationTokenSource _end = new();
@@ -63,6 +69,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
     public void Dispose()
     {
         _goOn.Dispose();
+        _over.Dispose();
         _end.Dispose();
         _pause.Dispose();
     }
@@ -128,7 +135,14 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
 
         Thread keyboard = new(() => ReadKeyboard(machine, terminal is not null)) { IsBackground = true, Name = "Keyboard" };
         keyboard.Start();
-        return RunMachine(machine, signals);
+        try
+        {
+            return RunMachine(machine, signals);
+        }
+        finally
+        {
+            _over.Set();
+        }
     }
 
     private RunStop RunMachine(Machine machine, EndSignals signals)
@@ -177,12 +191,25 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
                 }
             }
 
+            TypeEnd(machine);
             machine.Console.CloseInput();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ObjectDisposedException or ArgumentException)
         {
             // Nobody can type any more, or the machine has gone meanwhile.
             machine.Console.CloseInput();
+        }
+    }
+
+    // Every program that the guest still starts finds the end of input, as it would on a pipe: so the key is typed until nobody asks any more.
+    private void TypeEnd(Machine machine)
+    {
+        while (options.TypesEndOfInput && !_over.Wait(_betweenEnds))
+        {
+            if (machine.Console.IsInputTaken)
+            {
+                machine.Console.Type([EndOfInput]);
+            }
         }
     }
 

@@ -22,6 +22,9 @@ internal sealed record MachineRunOptions
     /// <summary>The file that takes the guest's output; null for standard output, with standard input as its keyboard.</summary>
     public string? ConsoleFile { get; init; }
 
+    /// <summary>Whether the end of standard input is passed on, as the key that means it on a Linux terminal, Ctrl-D.</summary>
+    public bool TypesEndOfInput { get; init; }
+
     /// <summary>The file that takes the trace; null for none.</summary>
     public string? TraceFile { get; init; }
 

@@ -76,7 +76,7 @@ public sealed class PcBoard : IDeviceState
         Pic.SetLevelTriggered(LevelLines);
         Timer = new Pit8254(parts.Scheduler, Pic.Line(TimerIrq));
         Clock = new CmosRtc(parts.Scheduler, Pic.Line(RtcIrq), parts.MemoryBytes);
-        Serial = new Uart16550("com1", Pic.Line(SerialIrq), parts.SerialOutput, parts.Listener);
+        Serial = new Uart16550("com1", Pic.Line(SerialIrq), parts.SerialOutput, parts.Listener) { Handshakes = true };
         Keyboard = new KeyboardController(Pic.Line(KeyboardIrq), owner.ResetRequested);
         Resets = new ResetPorts(parts.Pci, owner.ResetRequested);
         Power = new PowerManagement(parts.Scheduler, Pic.Line(PowerManagement.Irq), owner.PowerOffRequested, _acpi.TimerIs32Bits);

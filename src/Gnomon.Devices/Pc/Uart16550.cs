@@ -17,6 +17,9 @@ namespace Gnomon.Devices;
 /// <remarks>
 /// Fewer bytes in the receive FIFO than its trigger level cause the character time-out at once, since no more are on the wire. The
 /// far end has its modem lines (CTS, DSR, DCD) up. The line to the interrupt controller passes a gate that OUT2 opens, as on a PC.
+/// <para>With <see cref="Handshakes"/> the far end sends while the guest listens: what is typed while a kernel boots, or faster than a
+/// program reads, is not lost. A guest listens while RTS is up; one that has once used the receiver's interrupt with it, while that is
+/// enabled too, since a driver that starts again empties the receiver with RTS still up.</para>
 /// </remarks>
 public sealed class Uart16550 : IDeviceState
 {
@@ -45,6 +48,7 @@ public sealed class Uart16550 : IDeviceState
     private const byte IirFifos = 0xC0;
 
     private const byte LcrDivisor = 1 << 7;
+    private const byte McrRequestToSend = 1 << 1;
     private const byte McrOut2 = 1 << 3;
     private const byte McrLoop = 1 << 4;
 
@@ -73,6 +77,7 @@ public sealed class Uart16550 : IDeviceState
     private bool _overrun;
     private bool _emptyPending;
     private bool _lineIsUp;
+    private bool _takesInterrupts;
 
     /// <summary>Makes a serial port.</summary>
     /// <param name="name">Names it in notes and saved states.</param>
@@ -90,6 +95,9 @@ public sealed class Uart16550 : IDeviceState
         _output = output;
         _listener = listener;
     }
+
+    /// <summary>Whether the far end sends only when the guest asks for it. Off, it sends at once.</summary>
+    public bool Handshakes { get; init; }
 
     /// <summary>How many bytes of input wait for the guest.</summary>
     public int InputWaiting => _input.Count + _fifoCount;
@@ -135,7 +143,7 @@ public sealed class Uart16550 : IDeviceState
     /// <inheritdoc/>
     public void Save(StateWriter writer)
     {
-        writer.Begin(_name, 1);
+        writer.Begin(_name, 2);
         writer.Write((byte)_fifoCount);
         for (int i = 0; i < _fifoCount; i++)
         {
@@ -148,6 +156,7 @@ public sealed class Uart16550 : IDeviceState
         writer.Write(_overrun);
         writer.Write(_emptyPending);
         writer.Write(_lineIsUp);
+        writer.Write(_takesInterrupts);
         _input.Save(writer);
         writer.End();
     }
@@ -155,7 +164,7 @@ public sealed class Uart16550 : IDeviceState
     /// <inheritdoc/>
     public void Load(StateReader reader)
     {
-        _ = reader.Begin(_name, 1);
+        _ = reader.Begin(_name, 2);
         int count = reader.ReadByte();
         if (count > FifoBytes)
         {
@@ -176,6 +185,7 @@ public sealed class Uart16550 : IDeviceState
         _overrun = reader.ReadBoolean();
         _emptyPending = reader.ReadBoolean();
         _lineIsUp = reader.ReadBoolean();
+        _takesInterrupts = reader.ReadBoolean();
         _input.Load(reader);
         reader.End();
     }
@@ -241,6 +251,8 @@ public sealed class Uart16550 : IDeviceState
                 // Enabling the transmitter's interrupt asks for it anew: the transmitter is empty.
                 _emptyPending |= (value & ~_ier & IerEmpty) != 0;
                 _ier = (byte)(value & 0x0F);
+                NoteHowItListens();
+                Fill();
                 Drive();
                 break;
             case 2:
@@ -251,6 +263,7 @@ public sealed class Uart16550 : IDeviceState
                 break;
             case 4:
                 _mcr = (byte)(value & 0x1F);
+                NoteHowItListens();
                 FollowModemLines();
                 break;
             case 7:
@@ -291,9 +304,15 @@ public sealed class Uart16550 : IDeviceState
     }
 
     // In loopback the wire is cut: the host's input waits.
+    private bool MaySend => (_mcr & McrLoop) == 0
+        && (!Handshakes || ((_mcr & McrRequestToSend) != 0 && (!_takesInterrupts || (_ier & IerReceived) != 0)));
+
+    private void NoteHowItListens() =>
+        _takesInterrupts |= (_mcr & (McrRequestToSend | McrLoop)) == McrRequestToSend && (_ier & IerReceived) != 0;
+
     private void Fill()
     {
-        while (_fifoCount < Capacity && (_mcr & McrLoop) == 0 && _input.TryTake(out byte value))
+        while (_fifoCount < Capacity && MaySend && _input.TryTake(out byte value))
         {
             Enqueue(value);
         }

@@ -158,6 +158,39 @@ public sealed class UartTests
     }
 
     [Fact]
+    public void Handshake_InputWaitsWhileRequestToSendIsDown()
+    {
+        Uart16550 uart = new("com2", _line, _output, _output) { Handshakes = true };
+        uart.MapTo(_ports, 0x2F8);
+        uart.Receive("abcd"u8);
+        uart.TakeInput();
+        Assert.Equal(0x60, Other(5));
+        _ports.Out(0x2FC, 0x12); // RTS in loopback asks nobody
+        Assert.Equal(0x60, Other(5));
+        _ports.Out(0x2FC, 0x08);
+        _ports.Out(0x2F9, 0x0F); // so does a driver that looks what kind of port it is
+        _ports.Out(0x2F9, 0x00);
+        Assert.Equal(0x60, Other(5));
+        _ports.Out(0x2FC, 0x02);
+        Assert.Equal('a', Other(0));
+        _ports.Out(0x2F9, 1);
+        _ports.Out(0x2FC, 0x00);
+        Assert.Equal('b', Other(0)); // on the wire already
+        Assert.Equal(0x60, Other(5));
+        _ports.Out(0x2FC, 0x02);
+        Assert.Equal('c', Other(0));
+        _ports.Out(0x2F9, 0); // it has shown that it listens by interrupts
+        Assert.Equal('d', Other(0));
+        uart.Receive("e"u8);
+        uart.TakeInput();
+        Assert.Equal(0x60, Other(5));
+        _ports.Out(0x2F9, 1);
+        Assert.Equal(0x61, Other(5));
+
+        int Other(int register) => _ports.In(0x2F8 + register);
+    }
+
+    [Fact]
     public void Input_MoreThanTheQueue_IsRefusedNotLost()
     {
         byte[] many = new byte[Uart16550.InputLimit + 10];

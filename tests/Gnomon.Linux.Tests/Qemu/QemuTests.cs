@@ -96,28 +96,4 @@ public sealed class QemuTests
         Assert.DoesNotContain("can't access tty", console, StringComparison.Ordinal);
         Assert.Contains($"{LinuxInitramfs.StatusMarker}5\n", console, StringComparison.Ordinal);
     }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Boot_Workload_ItsKnownResultsAreThere(bool pae)
-    {
-        _ = Oracle.Tool("qemu-system-i386");
-        Assert.SkipUnless(TestSettings.Full, "long: it runs with --full");
-        KernelPackage kernel = DebianPackages.Kernel(pae);
-        byte[] initramfs = LinuxInitramfs.Build(new LinuxInitramfsOptions
-        {
-            Busybox = DebianPackages.Busybox(),
-            Script = File.ReadAllBytes(Workload.Script),
-        });
-        using TemporaryFolder folder = new();
-        string console = QemuMachine.Run(
-            [
-                "-m", "128", "-kernel", folder.File("vmlinuz", kernel.Vmlinuz.Span), "-initrd", folder.File("initrd", initramfs),
-                "-append", CommandLine + " quiet",
-            ],
-            seconds: 300);
-        Assert.Contains($"{LinuxInitramfs.StatusMarker}42\n", console, StringComparison.Ordinal);
-        Workload.Check(console);
-    }
 }

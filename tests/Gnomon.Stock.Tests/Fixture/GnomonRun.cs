@@ -17,9 +17,13 @@ internal static class GnomonRun
     /// <summary>How to start it, for a shell.</summary>
     public static string Command => $"'{Host}' '{Path.Combine(AppContext.BaseDirectory, "gnomon.dll")}'";
 
-    public static Ended Run(params string[] arguments) => Run([], arguments);
+    public static Ended Run(params string[] arguments) => Run([], "", arguments);
 
-    public static Ended Run((string Name, string Value)[] environment, params string[] arguments)
+    public static Ended Run((string Name, string Value)[] environment, params string[] arguments) => Run(environment, "", arguments);
+
+    public static Ended RunWithInput(string input, params string[] arguments) => Run([], input, arguments);
+
+    private static Ended Run((string Name, string Value)[] environment, string input, string[] arguments)
     {
         using TemporaryFolder temporary = new();
         ProcessStartInfo start = new(Host, [Path.Combine(AppContext.BaseDirectory, "gnomon.dll"), .. arguments])
@@ -35,9 +39,10 @@ internal static class GnomonRun
         }
 
         using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(input);
+        process.StandardInput.Close();
         bool ended = process.WaitForExit(_patience);
         if (!ended)
         {

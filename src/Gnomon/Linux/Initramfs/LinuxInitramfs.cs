@@ -137,8 +137,8 @@ public static class LinuxInitramfs
         }
         else
         {
-            // A serial line does not know how large the terminal at its other end is.
-            text.Append("stty rows 25 cols 80\nsetsid -c sh -i\n");
+            // A serial line does not know how large the terminal at its other end is. With the handshake nothing typed is lost.
+            text.Append("stty rows 25 cols 80 crtscts\nsetsid -c sh -i\n");
         }
 
         // The end of a shell that had the console as its terminal hangs the console up for all who have it open.

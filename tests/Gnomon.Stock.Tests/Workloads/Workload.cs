@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Gnomon.Linux.Tests.Qemu;
+namespace Gnomon.Stock.Tests.Workloads;
 
 /// <summary>testdata/linux/workload.sh, and the results that this program computes for itself.</summary>
 internal static class Workload
