@@ -10,7 +10,7 @@ internal static class CompilerArguments
         ToolResult result = Tool.Capture(
             DotNet.Path,
             [
-                "build", projectFile, "--configuration", "Release", "--no-restore", "--nologo", "-t:Compile",
+                "build", projectFile, "--configuration", "Release", "--no-restore", "--nologo", "-t:PrepareResources;Compile",
                 "-p:ProvideCommandLineArgs=true", "-p:SkipCompilerExecution=true", "-p:BuildProjectReferences=false",
                 "-p:NonExistentFile=__never__", // or an up-to-date project would skip the target that answers
                 "-getItem:CscCommandLineArgs",

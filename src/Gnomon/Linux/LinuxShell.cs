@@ -44,7 +44,7 @@ public sealed class LinuxShell : IDisposable
         LinuxShell shell = new(Machine.Create(system.Machine(new LinuxGuest { IsQuiet = true }, basis)), timeout ?? TimeSpan.FromMinutes(2));
         try
         {
-            shell.RunUntil(Prompt, "no shell");
+            shell.RunUntil(Prompt, "no shell", shell._timeout);
             return shell;
         }
         catch
@@ -56,9 +56,10 @@ public sealed class LinuxShell : IDisposable
 
     /// <summary>Runs a command.</summary>
     /// <param name="command">A line for the shell, of 850 bytes at most. It reads no input.</param>
+    /// <param name="timeout">How long it may take, in the host's time; null for as long as a boot may.</param>
     /// <exception cref="ArgumentException">It is too long, or more than a line.</exception>
     /// <exception cref="TimeoutException">It is not done in time, or the guest has ended.</exception>
-    public ShellResult Run(string command)
+    public ShellResult Run(string command, TimeSpan? timeout = null)
     {
         ArgumentNullException.ThrowIfNull(command);
         if (Encoding.UTF8.GetByteCount(command) > LongestCommand || command.Contains('\n', StringComparison.Ordinal))
@@ -74,7 +75,7 @@ public sealed class LinuxShell : IDisposable
         Machine.Console.Written += keep;
         try
         {
-            TypeAndWait(command, number, end);
+            TypeAndWait(command, number, end, timeout ?? _timeout);
         }
         finally
         {
@@ -91,16 +92,16 @@ public sealed class LinuxShell : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Machine.Dispose();
 
-    private void TypeAndWait(string command, string number, string end)
+    private void TypeAndWait(string command, string number, string end, TimeSpan timeout)
     {
         Machine.Console.Type($"stty -echo -onlcr; m={Mark}{number}; echo $m-begin; ( {command}\n) </dev/null 2>&1; echo $m-end $?; stty echo onlcr\n");
-        RunUntil(end, "no end of the command");
-        RunUntil(Prompt, "no prompt");
+        RunUntil(end, "no end of the command", timeout);
+        RunUntil(Prompt, "no prompt", timeout);
     }
 
-    private void RunUntil(string text, string otherwise)
+    private void RunUntil(string text, string otherwise, TimeSpan timeout)
     {
-        RunStop stop = Machine.Run(new RunLimits { Text = text, Timeout = _timeout });
+        RunStop stop = Machine.Run(new RunLimits { Text = text, Timeout = timeout });
         if (stop != RunStop.Text)
         {
             throw new TimeoutException($"The guest has {otherwise}: {(Machine.End is { } end ? $"{end.Reason}, {end.Text}" : stop)}.");

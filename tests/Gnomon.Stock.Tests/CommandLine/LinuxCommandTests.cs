@@ -49,18 +49,17 @@ public sealed class LinuxCommandTests
         Assert.Contains("~ # ", ended.Output, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("real")]
-    [InlineData("virtual")]
-    public void Shell_WhoseInputIsAPipe_GetsEveryByte(string clock)
+    [Fact]
+    public void Shell_WhoseInputIsAPipe_GetsEveryByte()
     {
         _ = StockSystem.Of(LinuxFlavour.I686Pae);
-        string[] lines = [.. Enumerable.Range(0, 2000).Select(number => $"line {number} of what is typed long before anybody reads it")];
+        // More than the guest's own buffers hold.
+        string[] lines = [.. Enumerable.Range(0, 1400).Select(number => $"line {number} of what is typed long before anybody reads it")];
         string input = $"cat >lines <<'END'\n{string.Join('\n', lines)}\nEND\nsha256sum <lines\nwc -l <lines\n";
-        Ended ended = GnomonRun.RunWithInput(input, "linux", "686-pae", "--append", "quiet", "--clock", clock, "--timeout", "400");
+        Ended ended = GnomonRun.RunWithInput(input, "linux", "686-pae", "--append", "quiet", "--clock", "virtual", "--timeout", "400");
         string sum = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join("", lines.Select(line => line + "\n")))));
         Assert.True(ended.Status == 0, $"{ended}");
         Assert.Contains(sum, ended.Output, StringComparison.Ordinal);
-        Assert.Contains("\n2000\r\n", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("\n1400\r\n", ended.Output, StringComparison.Ordinal);
     }
 }
