@@ -30,6 +30,35 @@ public sealed class TraceRecorderTests
         Assert.Null(replayed.Mmu.Audit());
     }
 
+    [Theory]
+    [InlineData("watched")]
+    [InlineData("lazy")]
+    public void Record_EntriesThatWereThereBeforeTheWatch_AreNoStores(string coherence)
+    {
+        // The table at 0x2000 maps itself; it is written before anybody watches it.
+        Trace original = Text.Parse($"""
+            gnomon-trace 1
+            memory 64
+            coherence {coherence}
+            guest unmodified
+            init
+            poke 0x1000 0x2067
+            poke 0x2000 0x3067
+            poke 0x2004 0x4067
+            poke 0x2008 0x2067
+            load 0x1000
+            fault 0x0 0
+            fault 0x1000 0
+            fault 0x2000 2
+            """);
+        using StringWriter recorded = new();
+        using TraceReplayer live = new(original, null, inner => new TraceRecorder(inner, recorded, original.Header));
+        List<string> seen = [.. Results(live)];
+        Assert.Equal(["mapped", "mapped", "watched 0x2000"], seen);
+        using TraceReplayer replayed = new(Text.Parse(recorded.ToString()));
+        Assert.Equal(seen, Results(replayed));
+    }
+
     private static IEnumerable<string> Results(TraceReplayer replayer) =>
         replayer.Run().Select(result => result.Text)
             .Where(text => text is "mapped" || text.StartsWith("guest-fault", StringComparison.Ordinal)

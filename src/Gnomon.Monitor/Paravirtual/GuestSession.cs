@@ -96,10 +96,6 @@ internal sealed class GuestSession : IDisposable
     /// <summary>When something is due.</summary>
     public ulong NextDeadline => Math.Min(ClockEvent, Devices.Scheduler?.NextDeadline ?? ulong.MaxValue);
 
-    /// <summary>Whether memory lies at an address, and no device.</summary>
-    public bool IsMemory(Gpa address) =>
-        Memory.Contains(address.Page) && (Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
-
     /// <summary>Hypercall 1: the guest declares itself.</summary>
     public void Initialise(uint address)
     {

@@ -172,7 +172,7 @@ internal sealed class InstructionStepper(GuestSession session, PageFaults faults
         Span<byte> data = stackalloc byte[8];
         data.Clear();
         ulong value;
-        if (session.IsMemory(address))
+        if (session.Memory.IsMemory(address))
         {
             _stores.Read(address, data[..exit.Size]);
             value = BinaryPrimitives.ReadUInt64LittleEndian(data);

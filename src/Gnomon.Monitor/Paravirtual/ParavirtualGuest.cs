@@ -123,7 +123,8 @@ public sealed class ParavirtualGuest : IGuest
 
         try
         {
-            return RunUntil(Processor.Instructions + instructions);
+            ulong now = Processor.Instructions;
+            return RunUntil(now + Math.Min(instructions, ulong.MaxValue - now));
         }
         catch (GuestKilledException death)
         {

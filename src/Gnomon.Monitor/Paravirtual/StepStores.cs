@@ -57,7 +57,7 @@ internal sealed class StepStores(GuestSession session, MonitorStatistics statist
                 statistics.DeviceAccesses++;
                 session.Devices.Ports.Write(port, data);
             }
-            else if (session.IsMemory(address))
+            else if (session.Memory.IsMemory(address))
             {
                 // A watched page: the engine hears of the store.
                 GuestDeath.Unless(session.Memory.Write(address, data), "memory", address.Value);

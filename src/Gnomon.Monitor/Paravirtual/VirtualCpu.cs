@@ -30,7 +30,6 @@ internal sealed class VirtualCpu : IDisposable
     private readonly uint _switcherAddress;
     private readonly bool _pae;
     private readonly HostFrames _frames;
-    private readonly ulong[] _pointers = new ulong[4];
     private int _hostCpu;
     private bool _placed;
 
@@ -151,7 +150,7 @@ internal sealed class VirtualCpu : IDisposable
         CpuExit exit;
         try
         {
-            LoadRoot();
+            ShadowRoot.Load(Processor, _host, _shadow.Root, _pae);
             IsTrapped = false;
             if (kick)
             {
@@ -221,28 +220,6 @@ internal sealed class VirtualCpu : IDisposable
         registers.Gdt = (state + SwitcherLayout.GdtOffset, SwitcherLayout.GdtBytes - 1);
         registers.Task = new SegmentValue(SwitcherLayout.HostTaskSelector, state + SwitcherLayout.TssOffset, SwitcherLayout.TssBytes - 1, 0x8B);
         registers.Ldt = default;
-    }
-
-    // What the hardware keeps of the root: CR3, and in PAE copies of the four top entries (Intel SDM vol. 3, 4.4.1).
-    private void LoadRoot()
-    {
-        ProcessorRegisters registers = Processor.Registers;
-        uint root = _shadow.Root.Value << PageSize.Shift;
-        if (registers.Cr3 != root)
-        {
-            registers.Cr3 = root;
-        }
-
-        if (_pae)
-        {
-            Span<byte> top = _host.Bytes(_shadow.Root);
-            for (int i = 0; i < _pointers.Length; i++)
-            {
-                _pointers[i] = BinaryPrimitives.ReadUInt64LittleEndian(top[(i * 8)..]);
-            }
-
-            registers.LoadPointers(_pointers);
-        }
     }
 
     private void Trapped()

@@ -166,7 +166,7 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
         Span<byte> data = stackalloc byte[8];
         data.Clear();
         Gpa address = new(exit.Physical);
-        if (IsMemory(address))
+        if (session.Memory.IsMemory(address))
         {
             // A watched page, by an instruction that reads and writes.
             GuestDeath.Unless(session.Memory.Read(address, data[..exit.Size]), "memory", address.Value);
@@ -185,7 +185,7 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
         Span<byte> data = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(data, exit.Value);
         Gpa address = new(exit.Physical);
-        if (IsMemory(address))
+        if (session.Memory.IsMemory(address))
         {
             // A watched page: the engine hears of the store.
             GuestDeath.Unless(session.Memory.Write(address, data[..exit.Size]), "memory", address.Value);
@@ -198,9 +198,6 @@ internal sealed class ExitHandler(UnmodifiedSession session, Processor processor
 
         processor.CompleteWrite();
     }
-
-    private bool IsMemory(Gpa address) =>
-        session.Memory.Contains(address.Page) && (session.Memory.Page(address.Page).Flags & GuestPageState.Device) == 0;
 
     // Where the last read of a device faulted.
     private readonly record struct Place(ulong Instructions, uint Linear, uint Page);

@@ -30,7 +30,7 @@ public sealed class TraceRecorder : IShadowMmu
         ArgumentNullException.ThrowIfNull(header);
         _inner = inner;
         _writer = new TraceWriter(output, header, "recorded");
-        _tables = new RecordedTables(inner.Memory, header.Shape, _writer.Write);
+        _tables = new RecordedTables(inner.Memory, header.Shape, header.Coherence != Coherence.Notified, _writer.Write);
         _stacks = new (Gva, int)[inner.Options.Cpus];
         _writer.Write(new TraceOperation.Init());
         for (int cpu = 0; cpu < inner.Options.Cpus; cpu++)

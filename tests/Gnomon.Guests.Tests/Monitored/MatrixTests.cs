@@ -121,7 +121,7 @@ public sealed class MatrixTests
     }
 
     /// <summary>Audits when the guest is about to be entered.</summary>
-    private sealed class AuditedMmu(IShadowMmu inner, Func<bool> isDue) : PassingMmu(inner)
+    private sealed class AuditedMmu(IShadowMmu inner, Func<bool> isDue) : ShadowObserver(inner)
     {
         public override void PrepareToRun(int cpu, int hostCpu)
         {

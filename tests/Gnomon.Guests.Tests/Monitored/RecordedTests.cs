@@ -67,7 +67,7 @@ public sealed class RecordedTests
         || text.StartsWith("watched", StringComparison.Ordinal);
 
     /// <summary>Notes what the monitor was answered.</summary>
-    private sealed class FaultList(IShadowMmu inner, List<string> faults) : PassingMmu(inner)
+    private sealed class FaultList(IShadowMmu inner, List<string> faults) : ShadowObserver(inner)
     {
         public override FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)
         {

@@ -32,8 +32,8 @@ public sealed class TerminalTests
             Assert.Equal(1, Count(echoed, "echo a"));
             with.WaitFor("~ # ");
 
-            // The guest's own terminal turns Ctrl-C into a signal; gnomon goes on.
-            with.Type("echo sleeps; sleep 1000\r");
+            // The guest's own terminal turns Ctrl-C into a signal; gnomon goes on. Once the word is there the terminal is the child's.
+            with.Type("sh -c 'echo sleeps; exec sleep 1000'\r");
             with.WaitFor("\nsleeps");
             with.Type("\u0003");
             with.WaitFor("^C");

@@ -13,6 +13,8 @@ public sealed class TraceTests
     [Theory]
     [InlineData(LinuxFlavour.I686, Coherence.Watched, TraceFormat.TwoLevel)]
     [InlineData(LinuxFlavour.I686Pae, Coherence.Watched, TraceFormat.Pae)]
+    [InlineData(LinuxFlavour.I686, Coherence.Lazy, TraceFormat.TwoLevel)]
+    [InlineData(LinuxFlavour.I686Pae, Coherence.Lazy, TraceFormat.Pae)]
     public void Boot_UpToTheFirstProgram_IsReplayedWithTheSameFaults(LinuxFlavour flavour, Coherence coherence, TraceFormat format)
     {
         using TemporaryFolder folder = new();

@@ -5,7 +5,7 @@ using Gnomon.Shadow;
 namespace Gnomon.Cli.Benchmarks.Fork;
 
 /// <summary>Stands in front of a guest's shadow tables, passes everything on and tells two observers of what matters to them.</summary>
-internal sealed class ObservedMmu(IShadowMmu inner, OriginalScans scans, Refaults refaults) : MmuInFront(inner)
+internal sealed class ObservedMmu(IShadowMmu inner, OriginalScans scans, Refaults refaults) : ShadowObserver(inner)
 {
     /// <inheritdoc/>
     public override FaultOutcome DemandPage(int cpu, Gva address, PageFaultCode code)

@@ -6,7 +6,7 @@ using Gnomon.Shadow;
 namespace Gnomon.Cli.Benchmarks.Fork;
 
 /// <summary>Measures the time that a guest's shadow tables take, from outside.</summary>
-internal sealed class TimedMmu(IShadowMmu inner) : MmuInFront(inner)
+internal sealed class TimedMmu(IShadowMmu inner) : ShadowObserver(inner)
 {
     private long _ticks;
     private long _requests;

@@ -65,7 +65,7 @@ public sealed class FuzzTests
     }
 
     /// <summary>Counts what the shadow tables do between two entries of the guest, and audits them.</summary>
-    private sealed class WorkMeter(IShadowMmu inner) : PassingMmu(inner)
+    private sealed class WorkMeter(IShadowMmu inner) : ShadowObserver(inner)
     {
         // What one call does besides going through what there is: a walk, two stack pages, a root, each tried again after a reclaim.
         private const long WorkOfACall = 256;
