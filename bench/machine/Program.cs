@@ -68,6 +68,9 @@ command.SetAction(parsed =>
         Console.Write(report.ToText());
     }
 });
+Command forks = new("forks", "Compares the ways to translate a guest's addresses by what a fork and exec costs.") { runs };
+forks.SetAction(parsed => ForkComparison.Print(Console.Out, Math.Max(1, parsed.GetValue(runs))));
+command.Add(forks);
 return command.Parse(args).Invoke();
 
 static string Root()

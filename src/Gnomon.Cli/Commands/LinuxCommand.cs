@@ -141,13 +141,12 @@ internal sealed class LinuxCommand
                 Files = [.. (parsed.GetValue(_files) ?? []).SelectMany(HostFiles.Read)],
                 IsQuiet = script is not null,
             };
-            LinuxSystem system = Fetch(parsed);
             bool real = _guest.ClockIsReal(parsed) ?? script is null;
             MachineOptions basis = options.Machine with { RealTime = real ? TimeProvider.System : null };
             string? folder = parsed.GetValue(_out);
             return script is null && folder is null
-                ? Boot(options with { Machine = system.Machine(guest, basis) })
-                : BootWithOutDisk(options, system, guest, basis, folder, script is not null);
+                ? Boot(options with { Machine = Prepare(parsed, guest, basis) })
+                : BootWithOutDisk(options, (withDisk, machine) => Prepare(parsed, withDisk, machine), guest, basis, folder, script is not null);
         }
         catch (LinuxFileException error)
         {
@@ -158,6 +157,9 @@ internal sealed class LinuxCommand
             throw new CliError(ExitStatus.BadInput, error.Message.TrimEnd('.'));
         }
     }
+
+    // The packages' files stay here: what of them the machine does not need is not kept while it runs.
+    private MachineOptions Prepare(ParseResult parsed, LinuxGuest guest, MachineOptions basis) => Fetch(parsed).Machine(guest, basis);
 
     private LinuxSystem Fetch(ParseResult parsed)
     {
@@ -180,7 +182,8 @@ internal sealed class LinuxCommand
     }
 
     // The disk is the last one; it has no blocks on the host until the guest writes some.
-    private int BootWithOutDisk(MachineRunOptions options, LinuxSystem system, LinuxGuest guest, MachineOptions basis, string? folder, bool hasScript)
+    private int BootWithOutDisk(
+        MachineRunOptions options, Func<LinuxGuest, MachineOptions, MachineOptions> prepare, LinuxGuest guest, MachineOptions basis, string? folder, bool hasScript)
     {
         if (basis.Disks.Count == MachineOptions.MaxDisks)
         {
@@ -196,7 +199,7 @@ internal sealed class LinuxCommand
             string device = $"vd{(char)('a' + basis.Disks.Count)}";
             int status = Boot(options with
             {
-                Machine = system.Machine(guest with { OutDevice = device }, basis with { Disks = [.. basis.Disks, new MachineDisk(path)] }),
+                Machine = prepare(guest with { OutDevice = device }, basis with { Disks = [.. basis.Disks, new MachineDisk(path)] }),
             });
             OutResult result = TakeBack(path, folder);
             foreach (string problem in result.Problems)

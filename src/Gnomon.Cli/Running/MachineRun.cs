@@ -38,6 +38,9 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         using StreamWriter? trace = options.TraceFile is { } traceName ? new StreamWriter(Create(traceName)) { NewLine = "\n" } : null;
         using EndSignals signals = new(console.Cancellation);
         using Machine machine = Build(options.Machine with { Trace = trace, ConsoleSize = file is null ? ScreenSize() : default });
+
+        // What the guest's files were read with is garbage now. The run itself hardly allocates, so that no collection would come.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using Stream output = file ?? Console.OpenStandardOutput();
         machine.Console.Written += bytes => Write(output, bytes);
         machine.HostFailed += failure => Heard(machine, failure);

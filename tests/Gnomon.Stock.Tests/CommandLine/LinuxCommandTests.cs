@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Gnomon.Linux;
+using Gnomon.Memory;
 using Gnomon.Stock.Tests.Fixture;
 
 namespace Gnomon.Stock.Tests.CommandLine;
@@ -38,6 +40,20 @@ public sealed class LinuxCommandTests
         Ended ended = GnomonRun.Run("linux", "686", "--script", script, "--max-instructions", "1500000000");
         Assert.True(ended.Status == status, $"{ended}");
         Assert.Contains(sentence, ended.Complaint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Script_MemoryBesideTheGuestsFrames_IsLessThan120MiB()
+    {
+        Oracle.RequirePlatform(OperatingSystem.IsLinux(), "Linux");
+        _ = StockSystem.Of(LinuxFlavour.I686Pae);
+        using TemporaryFolder folder = new();
+        string script = folder.File("s.sh", "i=0; while [ $i -lt 100 ]; do /bin/busybox true; i=$((i + 1)); done; head -c 12000000 /dev/zero >/tmp/f; exit 0\n"u8.ToArray());
+        Ended ended = GnomonRun.Run("linux", "686-pae", "--script", script, "--stats=json");
+        Assert.True(ended.Status == 0, $"{ended}");
+        string frames = ended.Output.Split("\"frames_in_use\": ")[1].Split(',')[0];
+        long besideKib = ended.PeakKib - (long.Parse(frames, CultureInfo.InvariantCulture) * PageSize.Bytes / 1024);
+        Assert.True(ended.PeakKib > 0 && besideKib < 120 << 10, $"{besideKib} KiB beside {frames} frames");
     }
 
     [Fact]

@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Gnomon.Stock.Tests.Fixture;
 
 /// <summary>How a run of the program ended.</summary>
-internal sealed record Ended(int Status, string Output, string Error)
+/// <param name="PeakKib">The most memory that it had (VmHWM of proc(5)), in KiB; 0 where the host does not say.</param>
+internal sealed record Ended(int Status, string Output, string Error, long PeakKib)
 {
     /// <summary>The last line of standard error.</summary>
     public string Complaint => Error.TrimEnd('\n').Split('\n')[^1];
@@ -43,18 +45,38 @@ internal static class GnomonRun
         Task<string> error = process.StandardError.ReadToEndAsync();
         process.StandardInput.Write(input);
         process.StandardInput.Close();
-        bool ended = process.WaitForExit(_patience);
+        long peak = 0;
+        Stopwatch watch = Stopwatch.StartNew();
+        while (!process.WaitForExit(TimeSpan.FromMilliseconds(100)) && watch.Elapsed < _patience)
+        {
+            peak = Math.Max(peak, PeakOf(process.Id));
+        }
+
+        bool ended = process.HasExited;
         if (!ended)
         {
             process.Kill();
         }
 
-        Ended result = new(ended ? process.ExitCode : -1, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+        Ended result = new(ended ? process.ExitCode : -1, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult(), peak);
         Assert.True(ended, $"gnomon did not end\n{result}");
         // The runtime's own diagnostics leave their socket only while it runs; it may be gone an instant later than the process.
         Assert.DoesNotContain(Directory.GetFileSystemEntries(temporary.Path), entry =>
             !Path.GetFileName(entry).StartsWith("dotnet-", StringComparison.Ordinal) && !Path.GetFileName(entry).StartsWith("clr-", StringComparison.Ordinal));
         return result;
+    }
+
+    private static long PeakOf(int process)
+    {
+        try
+        {
+            string? line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(text => text.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0; // it has ended meanwhile
+        }
     }
 
     private static string Host => Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host

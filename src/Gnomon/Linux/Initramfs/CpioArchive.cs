@@ -8,6 +8,8 @@ namespace Gnomon.Linux;
 public sealed class CpioArchive
 {
     private const int MaxNameBytes = 4095;
+    private const int EntryOverhead = 128; // the numbers before a name, and what fills up behind name and content
+    private const int BlockBytes = 512;
     private const int Directory = 0x4000;
     private const int CharacterDevice = 0x2000;
     private const int BlockDevice = 0x6000;
@@ -65,7 +67,9 @@ public sealed class CpioArchive
     /// <summary>Writes the archive.</summary>
     public byte[] ToArray()
     {
-        MemoryStream stream = new();
+        // Large files make it large: growing step by step would leave as much garbage again.
+        long bytes = _entries.Sum(entry => (long)entry.Value.Content.Length + entry.Key.Length + EntryOverhead);
+        MemoryStream stream = new((int)Math.Min(bytes + BlockBytes, Array.MaxLength));
         uint inode = 1;
         foreach ((string path, Entry entry) in _entries)
         {
@@ -73,7 +77,7 @@ public sealed class CpioArchive
         }
 
         Write(stream, "TRAILER!!!", default, 0);
-        while (stream.Length % 512 != 0)
+        while (stream.Length % BlockBytes != 0)
         {
             stream.WriteByte(0);
         }

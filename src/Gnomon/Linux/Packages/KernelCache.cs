@@ -26,29 +26,38 @@ public sealed class KernelCache
     public KernelPackage Get(string deb, IReadOnlyList<string> modules)
     {
         ArgumentNullException.ThrowIfNull(modules);
-        byte[] package;
+        string entry = Path.Combine(_folder, NameOf(deb, modules));
+        if (TryLoad(entry) is { } kept)
+        {
+            return kept;
+        }
+
+        using DebFile file = DebFile.Open(deb);
+        KernelPackage kernel = KernelPackage.Read(file, modules);
+        TrySave(entry, kernel);
+        return kernel;
+    }
+
+    // The package is read through, not into memory: it is larger than all that is needed of it.
+    private static string NameOf(string deb, IReadOnlyList<string> modules)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(Version + string.Join('\n', modules) + "\n\n"));
         try
         {
-            package = File.ReadAllBytes(deb);
+            using FileStream package = File.OpenRead(deb);
+            byte[] buffer = new byte[1 << 16];
+            for (int got = package.Read(buffer); got > 0; got = package.Read(buffer))
+            {
+                hash.AppendData(buffer, 0, got);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new LinuxFileException($"The package {deb} cannot be read: {error.Message}", error);
         }
 
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(Version + string.Join('\n', modules) + "\n\n"));
-        hash.AppendData(package);
-        string entry = Path.Combine(_folder, Convert.ToHexStringLower(hash.GetHashAndReset()));
-        if (TryLoad(entry) is { } kept)
-        {
-            return kept;
-        }
-
-        using DebFile file = DebFile.Read(package, deb);
-        KernelPackage kernel = KernelPackage.Read(file, modules);
-        TrySave(entry, kernel);
-        return kernel;
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static KernelPackage? TryLoad(string entry)
