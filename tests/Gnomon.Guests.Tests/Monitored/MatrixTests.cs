@@ -100,7 +100,7 @@ public sealed class MatrixTests
             way.Options,
             change: options => options with
             {
-                Wrap = mmu => new AuditedMmu(mmu, () => entries++ % (TestSettings.Full ? EntriesOfAnAudit / 8 : EntriesOfAnAudit) == 0),
+                Wrap = mmu => new AuditedMmu(mmu, () => entries++ % (TestSettings.Full ? 1 : EntriesOfAnAudit) == 0),
             });
         GuestStop stop = default;
         for (ulong done = 0; done < Instructions && !stop.IsFinal; done += 10_007)

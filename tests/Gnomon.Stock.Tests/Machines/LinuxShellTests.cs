@@ -54,6 +54,37 @@ public sealed class LinuxShellTests
         Assert.Contains("no end of the command: Timeout", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Disk_ThatVanishes_IsAnErrorForTheGuestAndIsNamed()
+    {
+        using TemporaryFolder folder = new();
+        string disk = folder.File("disk", new byte[8 << 20]);
+        using LinuxShell shell = LinuxShell.Boot(
+            StockSystem.Of(LinuxFlavour.I686),
+            new MachineOptions { Kernel = default, MemoryMiB = LinuxGuest.DefaultMemoryMiB, Disks = [new MachineDisk(disk, DiskAccess.CopyOnWrite)] },
+            _patience);
+        Assert.Equal(0, shell.Run("dd if=/dev/vda of=/dev/null bs=4k count=1 2>/dev/null").Status);
+        using (FileStream file = new(disk, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(0);
+        }
+
+        ShellResult after = shell.Run("dd if=/dev/vda of=/dev/null bs=4k count=1 skip=1500");
+        Assert.Equal(1, after.Status);
+        Assert.Contains("I/O error", after.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(shell.Machine.HostFailures, failure => failure.Text.Contains(disk, StringComparison.Ordinal));
+        Assert.Equal("goes on\n", shell.Run("echo goes on").Output);
+    }
+
+    [Fact]
+    public void Sample_OfTheReadme_PrintsReleaseAndStatus()
+    {
+        string release = StockSystem.Of(LinuxFlavour.I686Pae).Kernel.Release;
+        using StringWriter output = new() { NewLine = "\n" };
+        Docs.Tests.Samples.FirstLinux.Run(output);
+        Assert.Equal($"{release}\n/proc/1\nstatus 1\nevery invariant of the shadow tables holds\n", output.ToString());
+    }
+
     [Theory]
     [InlineData("poweroff -f", "Shutdown")]
     [InlineData("reboot -f", "Restart")]

@@ -6,6 +6,7 @@ namespace Gnomon.Devices;
 public sealed class FileImage : IDiskImage, IDisposable
 {
     private readonly SafeFileHandle _file;
+    private readonly string _path;
 
     /// <summary>Opens the file.</summary>
     /// <param name="path">The file; its length must be a multiple of 512, and not 0.</param>
@@ -16,6 +17,7 @@ public sealed class FileImage : IDiskImage, IDisposable
     {
         _file = File.OpenHandle(
             path, FileMode.Open, readOnly ? FileAccess.Read : FileAccess.ReadWrite, readOnly ? FileShare.Read : FileShare.None, FileOptions.RandomAccess);
+        _path = path;
         IsReadOnly = readOnly;
         Length = RandomAccess.GetLength(_file);
         if (Length == 0 || Length % VirtioBlock.SectorBytes != 0)
@@ -39,7 +41,7 @@ public sealed class FileImage : IDiskImage, IDisposable
             int read = RandomAccess.Read(_file, data, offset);
             if (read == 0)
             {
-                throw new EndOfStreamException($"The image ends at {offset}; it had {Length} bytes when it was opened.");
+                throw new EndOfStreamException($"{_path} has only {RandomAccess.GetLength(_file)} bytes now; it had {Length} when it was opened.");
             }
 
             offset += read;
@@ -52,7 +54,7 @@ public sealed class FileImage : IDiskImage, IDisposable
     {
         if (IsReadOnly)
         {
-            throw new IOException("The image is read-only.");
+            throw new IOException($"{_path} is opened read-only.");
         }
 
         RandomAccess.Write(_file, data, offset);
