@@ -44,7 +44,7 @@ public sealed class InterruptLines
     }
 
     /// <summary>Those that wait, one bit each.</summary>
-    internal uint Waiting => (uint)Volatile.Read(ref _waiting);
+    public uint Waiting => (uint)Volatile.Read(ref _waiting);
 
     /// <summary>Whether anything has changed since this was asked last.</summary>
     internal bool TakeChanged()

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Gnomon.Cpu;
@@ -17,6 +18,9 @@ internal static class StateHasher
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         IGuest guest = parts.Guest;
         AppendRegisters(hash, guest);
+        ArrayBufferWriter<byte> processor = new(1024);
+        guest.Processor.Save(processor);
+        hash.AppendData(processor.WrittenSpan);
         AppendMemory(hash, guest.Memory);
         using HashStream stream = new(hash);
         parts.SaveDevices(new StateWriter(stream));
@@ -32,7 +36,7 @@ internal static class StateHasher
             (uint)guest.Processor.Instructions, (uint)(guest.Processor.Instructions >> 32), (uint)guest.Now, (uint)(guest.Now >> 32),
             r.Eax, r.Ebx, r.Ecx, r.Edx, r.Esi, r.Edi, r.Ebp, r.Esp, r.Eip, r.Eflags, r.Cs, r.Ss,
             p.Cr0, p.Cr2, p.Cr4, p.Efer, p.Dr6, p.Dr7, p.Gdt.Base, p.Gdt.Limit, p.Idt.Base, p.Idt.Limit,
-            (uint)(guest.Mmu?.Cpu(0).Directory.Value ?? p.Cr3),
+            (uint)(guest.Mmu?.Cpu(0).Directory.Value ?? p.Cr3), (guest as ParavirtualGuest)?.Interrupts.Waiting ?? 0,
         ];
         Span<byte> bytes = stackalloc byte[4 * words.Length];
         for (int i = 0; i < words.Length; i++)
