@@ -46,12 +46,12 @@ internal static class ForkComparison
     private static Row Measure(LinuxFlavour flavour, (string Name, Func<MachineOptions, MachineOptions> Choose) way, int runs)
     {
         Row[] all = [.. Enumerable.Range(0, runs).Select(_ => MeasureOnce(flavour, way))];
-        return all[0] with { Microseconds = all.Select(row => row.Microseconds).Order().ElementAt(runs / 2) };
+        return all[0] with { Microseconds = Report.Median(all.Select(row => row.Microseconds)) };
     }
 
     private static Row MeasureOnce(LinuxFlavour flavour, (string Name, Func<MachineOptions, MachineOptions> Choose) way)
     {
-        string name = flavour == LinuxFlavour.I686 ? "686" : "686-pae";
+        string name = Guest.NameOf(flavour);
         Console.Error.WriteLine($"{name}: {way.Name}");
         LinuxSystem system = LinuxSystem.Fetch(flavour, new PackageFetcherOptions { CacheFolder = PackageFetcherOptions.DefaultCacheFolder() });
         string script = $$"""

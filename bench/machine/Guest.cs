@@ -23,7 +23,10 @@ internal sealed record Guest(LinuxFlavour Flavour, string Release, string Kernel
     public static string CommandLine => $"{LinuxSystem.CommandLine} noisapnp quiet rdinit={First}";
 
     /// <summary>The kernel's name.</summary>
-    public string Name => Flavour == LinuxFlavour.I686 ? "686" : "686-pae";
+    public string Name => NameOf(Flavour);
+
+    /// <summary>The name of a kernel, as options and tables have it.</summary>
+    public static string NameOf(LinuxFlavour flavour) => flavour == LinuxFlavour.I686 ? "686" : "686-pae";
 
     /// <summary>Writes the files. No modules: no device is used but the serial port, which all machines have.</summary>
     public static Guest Prepare(LinuxFlavour flavour, string workload, string folder)
@@ -33,7 +36,7 @@ internal sealed record Guest(LinuxFlavour Flavour, string Release, string Kernel
             CacheFolder = PackageFetcherOptions.DefaultCacheFolder(),
             Progress = Console.Error.WriteLine,
         });
-        string name = flavour == LinuxFlavour.I686 ? "686" : "686-pae";
+        string name = NameOf(flavour);
         byte[] ramDisk = LinuxInitramfs.Build(new LinuxInitramfsOptions
         {
             Busybox = system.Busybox,

@@ -23,7 +23,7 @@ command.SetAction(parsed =>
     double before = Load();
     foreach (LinuxFlavour flavour in new[] { LinuxFlavour.I686, LinuxFlavour.I686Pae })
     {
-        if (parsed.GetValue(kernel) is { } name && name != (flavour == LinuxFlavour.I686 ? "686" : "686-pae"))
+        if (parsed.GetValue(kernel) is { } name && name != Guest.NameOf(flavour))
         {
             continue;
         }

@@ -116,7 +116,8 @@ internal sealed class Report
             ? new Moment(ours.Wall / theirs.Wall, theirs.Cpu > 0 ? ours.Cpu / theirs.Cpu : 0)
             : null;
 
-    private static double Median(IEnumerable<double> values)
+    /// <summary>The median; of an even number of values the mean of the two in the middle.</summary>
+    public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
         int middle = sorted.Length / 2;

@@ -146,7 +146,7 @@ internal sealed class LinuxCommand
             string? folder = parsed.GetValue(_out);
             return script is null && folder is null
                 ? Boot(options with { Machine = Prepare(parsed, guest, basis) })
-                : BootWithOutDisk(options, (withDisk, machine) => Prepare(parsed, withDisk, machine), guest, basis, folder, script is not null);
+                : BootWithOutDisk(parsed, options, guest, basis, folder);
         }
         catch (LinuxFileException error)
         {
@@ -182,8 +182,7 @@ internal sealed class LinuxCommand
     }
 
     // The disk is the last one; it has no blocks on the host until the guest writes some.
-    private int BootWithOutDisk(
-        MachineRunOptions options, Func<LinuxGuest, MachineOptions, MachineOptions> prepare, LinuxGuest guest, MachineOptions basis, string? folder, bool hasScript)
+    private int BootWithOutDisk(ParseResult parsed, MachineRunOptions options, LinuxGuest guest, MachineOptions basis, string? folder)
     {
         if (basis.Disks.Count == MachineOptions.MaxDisks)
         {
@@ -199,7 +198,7 @@ internal sealed class LinuxCommand
             string device = $"vd{(char)('a' + basis.Disks.Count)}";
             int status = Boot(options with
             {
-                Machine = prepare(guest with { OutDevice = device }, basis with { Disks = [.. basis.Disks, new MachineDisk(path)] }),
+                Machine = Prepare(parsed, guest with { OutDevice = device }, basis with { Disks = [.. basis.Disks, new MachineDisk(path)] }),
             });
             OutResult result = TakeBack(path, folder);
             foreach (string problem in result.Problems)
@@ -207,7 +206,7 @@ internal sealed class LinuxCommand
                 _console.Complain(problem);
             }
 
-            return hasScript ? result.Status ?? ExitStatus.Killed : status;
+            return guest.Script is not null ? result.Status ?? ExitStatus.Killed : status;
         }
         finally
         {

@@ -18,25 +18,21 @@ internal static class StateHasher
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         IGuest guest = parts.Guest;
         AppendRegisters(hash, guest);
-        ArrayBufferWriter<byte> processor = new(1024);
-        guest.Processor.Save(processor);
-        hash.AppendData(processor.WrittenSpan);
         AppendMemory(hash, guest.Memory);
         using HashStream stream = new(hash);
         parts.SaveDevices(new StateWriter(stream));
         return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
+    // What a paravirtual guest has for registers while the Switcher holds them, and then all that the processor has.
     private static void AppendRegisters(IncrementalHash hash, IGuest guest)
     {
         GuestRegisters r = guest.Registers;
-        ProcessorRegisters p = guest.Processor.Registers;
         uint[] words =
         [
             (uint)guest.Processor.Instructions, (uint)(guest.Processor.Instructions >> 32), (uint)guest.Now, (uint)(guest.Now >> 32),
             r.Eax, r.Ebx, r.Ecx, r.Edx, r.Esi, r.Edi, r.Ebp, r.Esp, r.Eip, r.Eflags, r.Cs, r.Ss,
-            p.Cr0, p.Cr2, p.Cr4, p.Efer, p.Dr6, p.Dr7, p.Gdt.Base, p.Gdt.Limit, p.Idt.Base, p.Idt.Limit,
-            (uint)(guest.Mmu?.Cpu(0).Directory.Value ?? p.Cr3), (guest as ParavirtualGuest)?.Interrupts.Waiting ?? 0,
+            (uint)(guest.Mmu?.Cpu(0).Directory.Value ?? guest.Processor.Registers.Cr3), (guest as ParavirtualGuest)?.Interrupts.Waiting ?? 0,
         ];
         Span<byte> bytes = stackalloc byte[4 * words.Length];
         for (int i = 0; i < words.Length; i++)
@@ -45,16 +41,9 @@ internal static class StateHasher
         }
 
         hash.AppendData(bytes);
-        Span<byte> value = stackalloc byte[12];
-        foreach (SegmentName name in Enum.GetValues<SegmentName>())
-        {
-            SegmentValue segment = p.Segment(name);
-            BinaryPrimitives.WriteUInt16LittleEndian(value, segment.Selector);
-            BinaryPrimitives.WriteUInt16LittleEndian(value[2..], segment.Access);
-            BinaryPrimitives.WriteUInt32LittleEndian(value[4..], segment.Base);
-            BinaryPrimitives.WriteUInt32LittleEndian(value[8..], segment.Limit);
-            hash.AppendData(value);
-        }
+        ArrayBufferWriter<byte> processor = new(1024);
+        guest.Processor.Save(processor);
+        hash.AppendData(processor.WrittenSpan);
     }
 
     // A page that was never written and one that is zero are the same to the guest.
