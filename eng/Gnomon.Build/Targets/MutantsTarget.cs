@@ -45,10 +45,7 @@ internal sealed class MutantsTarget : ITarget
     /// <summary>Tries the mutants on what is built; prints everything but the last line.</summary>
     public static Tally RunMutants(Repository repository, string? filter)
     {
-        string directory = repository.PathTo("tests/mutants");
-        string[] files = !Directory.Exists(directory) ? [] : [.. Directory.EnumerateFiles(directory, "*.mutant")
-            .Where(file => filter is null || Path.GetFileName(file).Contains(filter, StringComparison.OrdinalIgnoreCase))
-            .Order(StringComparer.Ordinal)];
+        string[] files = Files(repository, filter);
         if (files.Length == 0)
         {
             Console.WriteLine(filter is null ? "There are no mutants in tests/mutants." : $"No mutant has {filter} in its name.");
@@ -72,13 +69,13 @@ internal sealed class MutantsTarget : ITarget
         List<Mutant> mutants = [];
         foreach (string file in files)
         {
-            try
+            if (Broken(repository, file, out Mutant? mutant) is { } reason)
             {
-                mutants.Add(MutantFile.Read(file));
+                Tell(new MutantResult(Path.GetFileNameWithoutExtension(file), Verdict.Broken, reason, default));
             }
-            catch (MutantException exception)
+            else
             {
-                Tell(new MutantResult(Path.GetFileNameWithoutExtension(file), Verdict.Broken, exception.Message, default));
+                mutants.Add(mutant!);
             }
         }
 
@@ -88,5 +85,35 @@ internal sealed class MutantsTarget : ITarget
         }
 
         return tally;
+    }
+
+    /// <summary>A line for each mutant that can no longer be made, which takes no time to know.</summary>
+    public static IEnumerable<string> Broken(Repository repository) =>
+        from file in Files(repository, filter: null)
+        let reason = Broken(repository, file, out _)
+        where reason is not null
+        select $"{repository.Relative(file)}: {reason}";
+
+    private static string[] Files(Repository repository, string? filter)
+    {
+        string directory = repository.PathTo("tests/mutants");
+        return !Directory.Exists(directory) ? [] : [.. Directory.EnumerateFiles(directory, "*.mutant")
+            .Where(file => filter is null || Path.GetFileName(file).Contains(filter, StringComparison.OrdinalIgnoreCase))
+            .Order(StringComparer.Ordinal)];
+    }
+
+    private static string? Broken(Repository repository, string file, out Mutant? mutant)
+    {
+        mutant = null;
+        try
+        {
+            mutant = MutantFile.Read(file);
+            mutant.Apply(repository);
+            return null;
+        }
+        catch (MutantException exception)
+        {
+            return exception.Message;
+        }
     }
 }
