@@ -14,22 +14,32 @@ internal sealed unsafe class ShadowAudit<TFormat>
     private readonly ShadowMmu<TFormat> _mmu;
     private readonly ShadowTables<TFormat> _tables;
     private readonly Dictionary<TableKey, int> _byKey = [];
-    private readonly HashSet<uint> _leaves = [];
-    private readonly HashSet<uint> _links = [];
+    private readonly PositionSet _leaves = new();
+    private readonly PositionSet _links = new();
+    private readonly int[] _leavesOfPage;
     private readonly int[] _watchedTables;
+    private long _mappings;
     private string? _broken;
 
     public ShadowAudit(ShadowMmu<TFormat> mmu)
     {
         _mmu = mmu;
         _tables = mmu.Tables;
+        _leavesOfPage = new int[_tables.Memory.PageCount];
         _watchedTables = new int[_tables.Memory.PageCount];
     }
 
-    /// <summary>Checks everything.</summary>
+    /// <summary>Checks everything; remembers nothing of the last time.</summary>
     /// <returns>Null when all holds, else the first invariant that does not, and where.</returns>
     public string? Run()
     {
+        _broken = null;
+        _mappings = 0;
+        _byKey.Clear();
+        _leavesOfPage.AsSpan().Clear();
+        _watchedTables.AsSpan().Clear();
+        _leaves.Reset(PositionOf(_tables.Pool.HighWater + 1, 0));
+        _links.Reset(PositionOf(_tables.Pool.HighWater + 1, 0));
         for (int number = 1; number <= _tables.Pool.HighWater && _broken is null; number++)
         {
             if (_tables.Table[number].Is(TableFlags.Active))
@@ -43,7 +53,7 @@ internal sealed unsafe class ShadowAudit<TFormat>
             CheckPage(page);
         }
 
-        CheckReverseMaps();
+        CheckParents();
         CheckRoots();
         CheckSwitcher();
         CheckCounts();
@@ -53,6 +63,18 @@ internal sealed unsafe class ShadowAudit<TFormat>
     private ulong EntryOf(int number, int index) => ShadowTables<TFormat>.EntryOf(ref _tables.Table[number], index);
 
     private ulong RememberedOf(int number, int index) => ShadowTables<TFormat>.RememberedOf(ref _tables.Table[number], index);
+
+    private static uint PositionOf(int number, int index) => ShadowTables<TFormat>.PositionOf(number, index);
+
+    private static (int Number, int Index) PlaceOf(uint position) =>
+        ((int)(position >> ShadowTables<TFormat>.PositionShift), (int)(position & ((1 << ShadowTables<TFormat>.PositionShift) - 1)));
+
+    // Said only of what is broken: an audit looks at every entry, and to say each would cost more than to check it.
+    private string Where(int number, int index)
+    {
+        TableKey key = _tables.Table[number].Key;
+        return $"{(key.Level > 1 ? "link" : "leaf")} 0x{index:x} of table {number} ({key})";
+    }
 
     private void Break(int invariant, string what) => _broken ??= $"invariant {invariant}: {what}";
 
@@ -83,6 +105,7 @@ internal sealed unsafe class ShadowAudit<TFormat>
                     Break(7, $"table {number} ({key}) remembers 0x{remembered:x} for empty entry 0x{index:x}");
                 }
 
+                index += EmptyAfter(ref table, index + 1);
                 continue;
             }
 
@@ -112,6 +135,16 @@ internal sealed unsafe class ShadowAudit<TFormat>
         }
     }
 
+    // How many entries from this one on are empty and remember nothing. Most entries of most tables are.
+    private static int EmptyAfter(ref ShadowTable table, int index)
+    {
+        int offset = index * TFormat.EntrySize;
+        int rest = PageSize.Bytes - offset;
+        int entries = new ReadOnlySpan<byte>(table.Entries + offset, rest).IndexOfAnyExcept((byte)0);
+        int remembered = new ReadOnlySpan<byte>(table.Remembered + offset, rest).IndexOfAnyExcept((byte)0);
+        return Math.Min(entries < 0 ? rest : entries, remembered < 0 ? rest : remembered) / TFormat.EntrySize;
+    }
+
     private void CheckListed(int number, TableKey key)
     {
         if (!_byKey.TryAdd(key, number))
@@ -134,20 +167,19 @@ internal sealed unsafe class ShadowAudit<TFormat>
     {
         ref ShadowTable table = ref _tables.Table[number];
         TableKey key = table.Key;
-        string where = $"leaf 0x{index:x} of table {number} ({key})";
         Gfn page = new(ShadowTables<TFormat>.PageOf(ref table, index));
         uint frame = (uint)((entry & TFormat.AddressMask) >> PageSize.Shift);
         if (!_tables.Memory.Contains(page) || (_tables.Memory.Page(page).Flags & (GuestPageState.Present | GuestPageState.Device)) != GuestPageState.Present
             || _tables.Memory.Page(page).Frame.Value != frame)
         {
-            Break(1, $"{where} maps frame 0x{frame:x}, which does not back guest page {page}");
+            Break(1, $"{Where(number, index)} maps frame 0x{frame:x}, which does not back guest page {page}");
             return;
         }
 
         const ulong allowed = PageEntry.Present | PageEntry.Writable | PageEntry.User | PageEntry.Accessed | PageEntry.Dirty | PageEntry.NoExecute;
         if ((entry & ~TFormat.AddressMask & ~allowed) != 0)
         {
-            Break(1, $"{where} holds bits 0x{entry:x} that no shadow leaf has");
+            Break(1, $"{Where(number, index)} holds bits 0x{entry:x} that no shadow leaf has");
         }
 
         GuestPageState state = _tables.Memory.Page(page).Flags;
@@ -155,7 +187,7 @@ internal sealed unsafe class ShadowAudit<TFormat>
         bool user = (entry & PageEntry.User) != 0;
         if (writable && (state & (GuestPageState.Shared | GuestPageState.ReadOnly | GuestPageState.Watched)) != 0)
         {
-            Break(2, $"{where} is writable, but guest page {page} is {state}");
+            Break(2, $"{Where(number, index)} is writable, but guest page {page} is {state}");
         }
 
         if (key.HasGuestTable)
@@ -164,53 +196,44 @@ internal sealed unsafe class ShadowAudit<TFormat>
             bool overridden = key.IsWriteProtectOff && !user && (remembered & PageEntry.Dirty) != 0;
             if (writable && (remembered & written) != written && !overridden)
             {
-                Break(2, $"{where} is writable, but was made from 0x{remembered:x}");
+                Break(2, $"{Where(number, index)} is writable, but was made from 0x{remembered:x}");
             }
 
             if (user && (remembered & PageEntry.User) == 0)
             {
-                Break(5, $"{where} lets user code in, but was made from 0x{remembered:x}");
+                Break(5, $"{Where(number, index)} lets user code in, but was made from 0x{remembered:x}");
             }
 
             const ulong used = PageEntry.Present | PageEntry.Accessed;
             if ((remembered & used) != used)
             {
-                Break(7, $"{where} was made from 0x{remembered:x}, which was not present and accessed");
+                Break(7, $"{Where(number, index)} was made from 0x{remembered:x}, which was not present and accessed");
             }
 
-            CheckStillTrue(number, index, remembered, where);
+            CheckStillTrue(number, index, remembered);
         }
 
-        _leaves.Add(ShadowTables<TFormat>.PositionOf(number, index));
-        if (!_tables.Leaves.All(_tables.Pages[page.Value].Leaves).Contains(ShadowTables<TFormat>.PositionOf(number, index)))
-        {
-            Break(8, $"{where} is missing in the reverse map of guest page {page}");
-        }
+        _leaves.Add(PositionOf(number, index));
+        _leavesOfPage[page.Value]++;
     }
 
     private void CheckLink(int number, int index, ulong entry, ulong remembered)
     {
         ref ShadowTable table = ref _tables.Table[number];
-        string where = $"link 0x{index:x} of table {number} ({table.Key})";
         int child = _tables.ChildOf(entry);
         if (child == 0 || !_tables.Table[child].Is(TableFlags.Active) || _tables.Table[child].Key.Level != table.Key.Level - 1)
         {
-            Break(1, $"{where} leads to frame 0x{(entry & TFormat.AddressMask) >> PageSize.Shift:x}, which is no table of the level below");
+            Break(1, $"{Where(number, index)} leads to frame 0x{(entry & TFormat.AddressMask) >> PageSize.Shift:x}, which is no table of the level below");
             return;
         }
 
-        _links.Add(ShadowTables<TFormat>.PositionOf(number, index));
-        if (!_tables.Parents.All(_tables.Table[child].Parents).Contains(ShadowTables<TFormat>.PositionOf(number, index)))
-        {
-            Break(8, $"{where} is not among the parents of table {child}");
-        }
-
+        _links.Add(PositionOf(number, index));
         TableKey key = _tables.Table[child].Key;
         if (_tables.Table[child].Is(TableFlags.Permanent))
         {
             if (remembered != 0 || key.Cpu != table.Key.Cpu || (entry & PageEntry.User) != 0)
             {
-                Break(4, $"{where} shows the Switcher of cpu {key.Cpu}, or shows it to user code");
+                Break(4, $"{Where(number, index)} shows the Switcher of cpu {key.Cpu}, or shows it to user code");
             }
 
             return;
@@ -222,27 +245,27 @@ internal sealed unsafe class ShadowAudit<TFormat>
             ulong wanted = remembered & TFormat.AddressMask & ~(large ? (1UL << Paging<TFormat>.ShiftOf(table.Key.Level)) - 1 : 0);
             if (large != key.IsDirect || key.Address != wanted || key.Controls != table.Key.Controls)
             {
-                Break(5, $"{where} was made from 0x{remembered:x} and leads to table {child} ({key})");
+                Break(5, $"{Where(number, index)} was made from 0x{remembered:x} and leads to table {child} ({key})");
             }
 
             bool mayWrite = (remembered & PageEntry.Writable) != 0 && (!large || (remembered & PageEntry.Dirty) != 0);
             if (!table.Key.IsWriteProtectOff && TFormat.HasRights(table.Key.Level)
                 && (((entry & PageEntry.Writable) != 0 && !mayWrite) || ((entry & ~remembered & PageEntry.User) != 0)))
             {
-                Break(2, $"{where} lets through more than 0x{remembered:x} does");
+                Break(2, $"{Where(number, index)} lets through more than 0x{remembered:x} does");
             }
 
             if (large && (remembered & PageEntry.Accessed) == 0)
             {
-                Break(7, $"{where} splinters a large page that was not accessed (0x{remembered:x})");
+                Break(7, $"{Where(number, index)} splinters a large page that was not accessed (0x{remembered:x})");
             }
 
-            CheckStillTrue(number, index, remembered, where);
+            CheckStillTrue(number, index, remembered);
         }
     }
 
     // Where stores are watched, what is remembered is what stands there, except where a guest may leave tables out of step.
-    private void CheckStillTrue(int number, int index, ulong remembered, string where)
+    private void CheckStillTrue(int number, int index, ulong remembered)
     {
         ref ShadowTable table = ref _tables.Table[number];
         if (!_tables.IsWatchable(table.Key) || table.Is(TableFlags.Obsolete) || _tables.Pages[table.Key.Address >> PageSize.Shift].OutOfStep)
@@ -253,7 +276,7 @@ internal sealed unsafe class ShadowAudit<TFormat>
         ulong now = _mmu.Guest.Look(table.Key.Address, index);
         if (now != remembered)
         {
-            Break(5, $"{where} was made from 0x{remembered:x}, and the watched guest table holds 0x{now:x}");
+            Break(5, $"{Where(number, index)} was made from 0x{remembered:x}, and the watched guest table holds 0x{now:x}");
         }
     }
 
@@ -273,15 +296,21 @@ internal sealed unsafe class ShadowAudit<TFormat>
         }
 
         int mappings = 0;
-        foreach (uint position in _tables.Leaves.All(state.Leaves))
+        for (uint cursor = state.Leaves; _tables.Leaves.Next(ref cursor, out uint position);)
         {
+            (int number, int index) = PlaceOf(position);
             mappings++;
-            if (!_leaves.Remove(position))
+            if (!_leaves.Remove(position) || ShadowTables<TFormat>.PageOf(ref _tables.Table[number], index) != page)
             {
-                Break(8, $"the reverse map of guest page 0x{page:x} names entry {position >> ShadowTables<TFormat>.PositionShift}:0x{position & 1023:x}, which is no leaf of it");
+                Break(8, $"the reverse map of guest page 0x{page:x} names entry {number}:0x{index:x}, which is no leaf of it");
             }
         }
 
+        _mappings += mappings;
+        if (mappings != _leavesOfPage[page] && _broken is null)
+        {
+            BreakMissingLeaf(page);
+        }
         if ((memory.Flags & GuestPageState.Present) != 0 && (memory.Flags & GuestPageState.Shared) == 0)
         {
             int expected = 1 + mappings + _tables.Memory.PinsOf(new Gfn(page));
@@ -293,16 +322,18 @@ internal sealed unsafe class ShadowAudit<TFormat>
         }
     }
 
-    private void CheckReverseMaps()
+    private void BreakMissingLeaf(uint page)
+    {
+        (int number, int index) = _leaves.All.Select(PlaceOf)
+            .First(place => ShadowTables<TFormat>.PageOf(ref _tables.Table[place.Number], place.Index) == page);
+        Break(8, $"{Where(number, index)} is missing in the reverse map of guest page 0x{page:x}");
+    }
+
+    private void CheckParents()
     {
         if (_broken is not null)
         {
             return;
-        }
-
-        if (_leaves.Count > 0)
-        {
-            Break(8, $"0x{_leaves.Count:x} leaves are in the reverse map of another page");
         }
 
         for (int number = 1; number <= _tables.Pool.HighWater && _broken is null; number++)
@@ -313,16 +344,34 @@ internal sealed unsafe class ShadowAudit<TFormat>
                 continue;
             }
 
-            foreach (uint position in _tables.Parents.All(table.Parents))
+            int parents = 0;
+            for (uint cursor = table.Parents; _tables.Parents.Next(ref cursor, out uint position);)
             {
-                if (!_links.Remove(position)
-                    || _tables.ChildOf(EntryOf((int)(position >> ShadowTables<TFormat>.PositionShift), (int)(position & 1023))) != number)
+                (int parent, int index) = PlaceOf(position);
+                parents++;
+                if (!_links.Remove(position) || _tables.ChildOf(EntryOf(parent, index)) != number)
                 {
-                    Break(8, $"table {number} ({table.Key}) names parent {position >> ShadowTables<TFormat>.PositionShift}:0x{position & 1023:x}, which does not link it");
+                    Break(8, $"table {number} ({table.Key}) names parent {parent}:0x{index:x}, which does not link it");
                 }
             }
 
-            if (table.Parents == 0 && !table.Is(TableFlags.Root | TableFlags.Permanent))
+            if (_tables.Counts.AreExact && table.Parents != 0 && parents != table.HomeParents)
+            {
+                Break(6, $"table {number} ({table.Key}) counts {table.HomeParents} parents at its place");
+            }
+        }
+
+        // Each link that was found among the parents of what it links has been taken off.
+        if (_links.Count != 0 && _broken is null)
+        {
+            (int number, int index) = PlaceOf(_links.All.First());
+            Break(8, $"{Where(number, index)} is not among the parents of table {_tables.ChildOf(EntryOf(number, index))}");
+        }
+
+        for (int number = 1; number <= _tables.Pool.HighWater && _broken is null; number++)
+        {
+            ref ShadowTable table = ref _tables.Table[number];
+            if (table.Is(TableFlags.Active) && table.Parents == 0 && !table.Is(TableFlags.Root | TableFlags.Permanent))
             {
                 Break(8, $"table {number} ({table.Key}) has no parents and is still there");
             }
@@ -421,29 +470,14 @@ internal sealed unsafe class ShadowAudit<TFormat>
             return;
         }
 
-        long present = 0;
-        for (uint page = 0; page < _tables.Memory.PageCount; page++)
+        if (_mappings != _mmu.Statistics.LeavesPresent)
         {
-            present += _tables.Leaves.All(_tables.Pages[page].Leaves).Count();
-        }
-
-        if (present != _mmu.Statistics.LeavesPresent)
-        {
-            Break(3, $"{_mmu.Statistics.LeavesPresent} leaves are counted and {present} are there");
+            Break(3, $"{_mmu.Statistics.LeavesPresent} leaves are counted and {_mappings} are there");
         }
 
         if (_tables.Pool.Count > _tables.Pool.Budget)
         {
             Break(3, $"{_tables.Pool.Count} shadow tables exceed the budget of {_tables.Pool.Budget}");
-        }
-
-        for (int number = 1; number <= _tables.Pool.HighWater && _broken is null && _tables.Counts.AreExact; number++)
-        {
-            ref ShadowTable table = ref _tables.Table[number];
-            if (table.Is(TableFlags.Active) && table.Parents != 0 && _tables.Parents.All(table.Parents).Count() != table.HomeParents)
-            {
-                Break(6, $"table {number} ({table.Key}) counts {table.HomeParents} parents at its place");
-            }
         }
     }
 }

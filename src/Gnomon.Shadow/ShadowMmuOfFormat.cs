@@ -31,6 +31,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu
     private readonly SwitcherMapping<TFormat>? _switcher;
     private readonly Switcher? _switcherPages;
     private readonly bool _hasPlainLoads;
+    private ShadowAudit<TFormat>? _audit;
     private bool _disposed;
 
     public ShadowMmu(GuestMemory memory, ShadowOptions options, Switcher? switcher)
@@ -362,7 +363,8 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu
     public string? Audit()
     {
         ThrowIfDisposed();
-        return new ShadowAudit<TFormat>(this).Run();
+        _audit ??= new ShadowAudit<TFormat>(this);
+        return _audit.Run();
     }
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);

@@ -48,21 +48,6 @@ internal sealed class ReverseMap
         }
     }
 
-    /// <summary>All positions. The map must not change meanwhile.</summary>
-    public IEnumerable<uint> All(uint head)
-    {
-        if ((head & 1) != 0)
-        {
-            yield return head >> 1;
-            yield break;
-        }
-
-        for (int node = (int)(head >> 1); node != 0; node = _nodes[node].Next)
-        {
-            yield return _nodes[node].Position;
-        }
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void AddToChain(ref uint head, uint position)
     {
