@@ -70,6 +70,50 @@ public sealed class TerminalTests
         Assert.Contains("P\0\u0018\0", screen, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Pty_IsATerminalThatAnotherProgramOpens()
+    {
+        using TemporaryFolder folder = new();
+        using GuestOnPty guest = new(Echo(folder));
+        Assert.Equal("ready\n", guest.Read("ready\n".Length));
+        guest.Terminal.Write("hello"u8);
+
+        // Each byte once: the terminal itself echoes nothing.
+        Assert.Equal("hello", guest.Read("hello".Length));
+        guest.Terminal.Write("q"u8);
+        Assert.True(guest.Process.WaitForExit(TimeSpan.FromMinutes(1)));
+        Assert.Equal(0, guest.Process.ExitCode);
+        Assert.Empty(guest.Process.StandardOutput.ReadToEnd());
+    }
+
+    [Fact]
+    public async Task Pty_ThatNobodyReads_KeepsTheGuestWaitingForNothing()
+    {
+        using TemporaryFolder folder = new();
+        using GuestOnPty guest = new(Echo(folder));
+        byte[] many = new byte[600_000];
+        many.AsSpan().Fill((byte)'a');
+
+        // A guest that waits for a reader takes no more keys.
+        await Task.Run(() => guest.Terminal.Write(many), TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        for (int attempt = 0; attempt < 200 && !guest.Process.WaitForExit(TimeSpan.FromMilliseconds(100)); attempt++)
+        {
+            try
+            {
+                // A command is what stands first in the guest's buffer.
+                guest.Terminal.Write("q"u8);
+            }
+            catch (IOException)
+            {
+                // The terminal has gone: the guest has heard an earlier one.
+            }
+        }
+
+        Assert.True(guest.Process.HasExited);
+        Assert.Equal(0, guest.Process.ExitCode);
+    }
+
     private static string Echo(TemporaryFolder folder)
     {
         string file = folder.File("echo");

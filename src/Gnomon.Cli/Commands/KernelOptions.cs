@@ -17,6 +17,10 @@ internal sealed class KernelOptions
     /// <summary>How the parser sees it.</summary>
     public const string HiddenStatsAsJson = "--stats-json";
 
+    // Words of --console that are no files.
+    private const string StandardStreams = "stdio";
+    private const string NewTerminal = "pty";
+
     private const int MaxSeconds = 10_000_000;
 
     private readonly Option<string?> _ramDisk = new("--initrd") { Description = "The initial RAM disk.", HelpName = "FILE" };
@@ -31,7 +35,7 @@ internal sealed class KernelOptions
         AllowMultipleArgumentsPerToken = false,
     };
 
-    private readonly Option<string?> _consoleFile = new("--console") { Description = "Where the guest's console is: stdio, the default, or a file that takes its output.", HelpName = "stdio|FILE" };
+    private readonly Option<string?> _consoleFile = new("--console") { Description = "Where the guest's console is: stdio (the default), pty (a new terminal, whose name is told), or a file that takes its output.", HelpName = "stdio|pty|FILE" };
 
     private readonly Option<ClockKind?> _clock = OptionParsers.Choice<ClockKind>("--clock", "The guest's time: the host's, or one that passes with each instruction (the default), so that the same input gives the same run.");
 
@@ -154,7 +158,8 @@ internal sealed class KernelOptions
                 AuditEvery = parsed.GetValue(_audit),
                 EndsAtRestart = parsed.GetValue(_noRestart),
             },
-            ConsoleFile = parsed.GetValue(_consoleFile) is { } file and not "stdio" ? file : null,
+            ConsoleFile = parsed.GetValue(_consoleFile) is { } file and not (StandardStreams or NewTerminal) ? file : null,
+            HasPseudoTerminal = parsed.GetValue(_consoleFile) == NewTerminal,
             TraceFile = parsed.GetValue(_trace),
             Timeout = parsed.GetValue(_timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             MaxInstructions = most,

@@ -134,7 +134,7 @@ internal sealed class LinuxCommand
         {
             MachineRunOptions options = _guest.Read(parsed, parsed.GetValue(_memory) ?? LinuxGuest.DefaultMemoryMiB, parsed.GetValue(_most), parsed.GetValue(_stats));
             string? script = parsed.GetValue(_script);
-            options = options with { TypesEndOfInput = script is null };
+            options = options with { TypesEndOfInput = script is null && !options.HasPseudoTerminal };
             LinuxGuest guest = new()
             {
                 Script = script is null ? default(ReadOnlyMemory<byte>?) : ImageFiles.ReadWhole(script),

@@ -35,20 +35,23 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
     public int Run()
     {
         using Stream? file = options.ConsoleFile is { } name ? Create(name) : null;
+        using PseudoTerminal? terminal = options.HasPseudoTerminal ? PseudoTerminal.Open() : null;
         using StreamWriter? trace = options.TraceFile is { } traceName ? new StreamWriter(Create(traceName)) { NewLine = "\n" } : null;
         using EndSignals signals = new(console.Cancellation);
-        using Machine machine = Build(options.Machine with { Trace = trace, ConsoleSize = file is null ? ScreenSize() : default });
+        using Machine machine = Build(options.Machine with { Trace = trace, ConsoleSize = file is null && terminal is null ? ScreenSize() : default });
 
         // What the guest's files were read with is garbage now. The run itself hardly allocates, so that no collection would come.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        using Stream output = file ?? Console.OpenStandardOutput();
+        using Stream output = file ?? terminal?.Output ?? Console.OpenStandardOutput();
         machine.Console.Written += bytes => Write(output, bytes);
         machine.HostFailed += failure => Heard(machine, failure);
         Stopwatch watch = Stopwatch.StartNew();
         RunStop stop;
         try
         {
-            stop = RunWithKeyboard(machine, file is null, signals);
+            stop = file is not null ? RunWithoutKeyboard(machine, signals)
+                : terminal is not null ? RunAt(terminal, machine, signals)
+                : RunHere(machine, signals);
             trace?.Flush();
         }
         catch (IOException error) when (trace is not null)
@@ -56,7 +59,7 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
             throw new CliError(ExitStatus.InputOutput, $"{options.TraceFile} cannot be written: {error.Message}");
         }
 
-        if (_inLine && console.OutputIsTerminal && file is null)
+        if (_inLine && console.OutputIsTerminal && file is null && terminal is null)
         {
             console.Error.WriteLine();
         }
@@ -117,14 +120,20 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         }
     }
 
-    private RunStop RunWithKeyboard(Machine machine, bool hasKeyboard, EndSignals signals)
+    private RunStop RunWithoutKeyboard(Machine machine, EndSignals signals)
     {
-        if (!hasKeyboard)
-        {
-            machine.Console.CloseInput();
-            return RunMachine(machine, signals);
-        }
+        machine.Console.CloseInput();
+        return RunMachine(machine, signals);
+    }
 
+    private RunStop RunAt(PseudoTerminal terminal, Machine machine, EndSignals signals)
+    {
+        console.Error.WriteLine($"gnomon: the guest's console is {terminal.Name}; Ctrl-C here ends the run");
+        return RunWithKeyboard(machine, () => terminal.Input, hasEscapeKey: false, signals);
+    }
+
+    private RunStop RunHere(Machine machine, EndSignals signals)
+    {
         using RawTerminal? terminal = console.OutputIsTerminal && !Console.IsInputRedirected ? RawTerminal.Enter() : null;
         using PosixSignalRegistration? resized = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ =>
         {
@@ -136,7 +145,12 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
             console.Error.WriteLine("gnomon: Ctrl-] h shows the keys, Ctrl-] q ends the run");
         }
 
-        Thread keyboard = new(() => ReadKeyboard(machine, terminal is not null)) { IsBackground = true, Name = "Keyboard" };
+        return RunWithKeyboard(machine, Keyboard.Open, terminal is not null, signals);
+    }
+
+    private RunStop RunWithKeyboard(Machine machine, Func<Stream> open, bool hasEscapeKey, EndSignals signals)
+    {
+        Thread keyboard = new(() => ReadKeyboard(machine, open, hasEscapeKey)) { IsBackground = true, Name = "Keyboard" };
         keyboard.Start();
         try
         {
@@ -175,11 +189,11 @@ internal sealed class MachineRun(CliConsole console, MachineRunOptions options) 
         }
     }
 
-    private void ReadKeyboard(Machine machine, bool hasEscapeKey)
+    private void ReadKeyboard(Machine machine, Func<Stream> open, bool hasEscapeKey)
     {
         try
         {
-            using Stream input = Keyboard.Open();
+            using Stream input = open();
             EscapeKey escape = new();
             byte[] buffer = new byte[4096];
             for (int got = input.Read(buffer); got > 0; got = input.Read(buffer))

@@ -22,6 +22,9 @@ internal sealed record MachineRunOptions
     /// <summary>The file that takes the guest's output; null for standard output, with standard input as its keyboard.</summary>
     public string? ConsoleFile { get; init; }
 
+    /// <summary>Whether the console is a pseudo-terminal, made for it.</summary>
+    public bool HasPseudoTerminal { get; init; }
+
     /// <summary>Whether the end of standard input is passed on, as the key that means it on a Linux terminal, Ctrl-D.</summary>
     public bool TypesEndOfInput { get; init; }
 
