@@ -8,6 +8,7 @@ public sealed class BadInputTests
 {
     private const int Bad = 2;
     private const int InputOutput = 3;
+    private const int Killed = 7;
 
     [Theory]
     [InlineData(2, "no kernel \"786\"", "linux 786")]
@@ -87,6 +88,20 @@ public sealed class BadInputTests
             : what == "elf64" ? [0x7F, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1, .. new byte[9], 2, 0, 62, 0, .. new byte[200]]
             : StockSystem.Of(LinuxFlavour.I686).Kernel.Vmlinuz[..100_000].ToArray();
         AssertOneSentence(GnomonRun.Run("run", folder.File("kernel", bytes)), Bad, sentence);
+    }
+
+    [Fact]
+    public void Linux_TripleFault_IsSaidWithThePlaceAndTheLastFaults()
+    {
+        _ = StockSystem.Of(LinuxFlavour.I686);
+        using TemporaryFolder folder = new();
+        string script = folder.File("s.sh", "reboot -f\n"u8);
+
+        // Linux takes its interrupt table away then, and makes an exception.
+        Ended ended = GnomonRun.Run("linux", "686", "--script", script, "--append", "reboot=t");
+        AssertOneSentence(ended, Killed, "the guest was killed at 0xc");
+        Assert.Contains("triple fault: the guest's own handlers cannot be reached any more", ended.Complaint, StringComparison.Ordinal);
+        Assert.Contains("last page faults:", ended.Error, StringComparison.Ordinal);
     }
 
     [Fact]

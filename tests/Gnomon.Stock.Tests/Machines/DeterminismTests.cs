@@ -11,29 +11,14 @@ public sealed class DeterminismTests
     [Theory]
     [InlineData(LinuxFlavour.I686)]
     [InlineData(LinuxFlavour.I686Pae)]
-    public void SameOptions_BesideABusyThread_SameHashesAllAlong(LinuxFlavour flavour)
+    public void SameOptions_BesideABusyProcess_SameHashesAllAlong(LinuxFlavour flavour)
     {
         MachineOptions options = StockSystem.Of(flavour).Machine(new LinuxGuest { Script = "exit 0\n"u8.ToArray(), IsQuiet = true }) with { HashEvery = Every, Seed = 7 };
         List<(ulong, string)> alone = Run(options);
-        using CancellationTokenSource over = new();
-        Thread busy = new(() =>
-        {
-            while (!over.IsCancellationRequested)
-            {
-                Thread.SpinWait(1000);
-                GC.Collect(0);
-            }
-        });
-        busy.Start();
         List<(ulong, string)> beside;
-        try
+        using (new BusyHost())
         {
             beside = Run(options);
-        }
-        finally
-        {
-            over.Cancel();
-            busy.Join();
         }
 
         Assert.True(alone.Count >= 8, $"only {alone.Count} hashes: the run is too short to say anything");
