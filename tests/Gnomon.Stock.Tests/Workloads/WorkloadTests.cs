@@ -10,7 +10,7 @@ public abstract class WorkloadTests(LinuxFlavour flavour)
 {
     private const int AuditEvery = 20_000;
 
-    private static (int Forks, int Blocks, int Elements) Size => TestSettings.Full ? (300, 256, 20000) : (60, 4, 500);
+    private static (int Forks, int Blocks, int Elements) Size => TestSettings.Full ? (300, 256, 4000) : (60, 4, 500);
 
     public static TheoryData<string> CasesOf(LinuxFlavour flavour) => [.. StockCase.All(TestSettings.Full, flavour == LinuxFlavour.I686Pae)];
 
