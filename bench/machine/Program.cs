@@ -69,7 +69,19 @@ command.SetAction(parsed =>
     }
 });
 Command forks = new("forks", "Compares the ways to translate a guest's addresses by what a fork and exec costs.") { runs };
-forks.SetAction(parsed => ForkComparison.Print(Console.Out, Math.Max(1, parsed.GetValue(runs))));
+forks.SetAction(parsed =>
+{
+    try
+    {
+        ForkComparison.Print(Console.Out, Math.Max(1, parsed.GetValue(runs)));
+        return 0;
+    }
+    catch (BenchException error)
+    {
+        Console.Error.WriteLine(error.Message);
+        return 1;
+    }
+});
 command.Add(forks);
 return command.Parse(args).Invoke();
 

@@ -12,8 +12,13 @@ public sealed class UartTests
     private readonly Uart16550 _uart;
 
     public UartTests()
+        : this(handshakes: false)
     {
-        _uart = new Uart16550("com1", _line, _output, _output);
+    }
+
+    private UartTests(bool handshakes)
+    {
+        _uart = new Uart16550("com1", _line, _output, _output) { Handshakes = handshakes };
         _uart.MapTo(_ports);
     }
 
@@ -307,17 +312,17 @@ public sealed class UartTests
 
     [Fact]
     public void AnyUse_SavedAndLoaded_GoesOnLikeTheSaved() =>
-        Gen.Select(Gen.Select(Gen.Int[0, 17], Gen.Byte).Array[1, 80], Gen.Int[0, 79]).Sample(
-            (steps, at) =>
+        Gen.Select(Gen.Select(Gen.Int[0, 17], Gen.Byte).Array[1, 80], Gen.Int[0, 79], Gen.Bool).Sample(
+            (steps, at, handshakes) =>
             {
-                UartTests one = new();
-                UartTests other = new();
+                UartTests one = new(handshakes);
+                UartTests other = new(handshakes);
                 for (int i = 0; i < steps.Length; i++)
                 {
                     if (i == at)
                     {
                         byte[] state = PortTester.Saved(one._uart);
-                        other = new UartTests();
+                        other = new UartTests(handshakes);
                         other._line.Level = one._line.Level;
                         PortTester.Load(other._uart, state);
                         Assert.Equal(state, PortTester.Saved(other._uart));
