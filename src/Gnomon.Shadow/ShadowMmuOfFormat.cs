@@ -363,8 +363,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu
     public string? Audit()
     {
         ThrowIfDisposed();
-        _audit ??= new ShadowAudit<TFormat>(this);
-        return _audit.Run();
+        return (_audit ??= new ShadowAudit<TFormat>(this)).Run();
     }
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
@@ -385,13 +384,7 @@ internal sealed unsafe class ShadowMmu<TFormat> : IShadowMmu
             cpu.Root = Pfn.None;
         }
 
-        for (int number = 1; number <= _tables.Pool.HighWater; number++)
-        {
-            if (_tables.Table[number].Is(TableFlags.Root) && _tables.Table[number].Is(TableFlags.Active))
-            {
-                _roots.Evict(number);
-            }
-        }
+        _roots.EvictAll();
 
         foreach (ShadowCpu cpu in _cpus)
         {

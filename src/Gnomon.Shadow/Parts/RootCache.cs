@@ -136,6 +136,18 @@ internal sealed unsafe class RootCache<TFormat>
         }
     }
 
+    /// <summary>All roots go, those without a slot too: the guest has ended.</summary>
+    public void EvictAll()
+    {
+        for (int number = 1; number <= _tables.Pool.HighWater; number++)
+        {
+            if (_tables.Table[number].Is(TableFlags.Root) && _tables.Table[number].Is(TableFlags.Active))
+            {
+                Evict(number);
+            }
+        }
+    }
+
     /// <summary>A root goes, with all that only it links. Nobody may be in it.</summary>
     public void Evict(int root)
     {
