@@ -311,6 +311,7 @@ internal sealed unsafe class ShadowAudit<TFormat>
         {
             BreakMissingLeaf(page);
         }
+
         if ((memory.Flags & GuestPageState.Present) != 0 && (memory.Flags & GuestPageState.Shared) == 0)
         {
             int expected = 1 + mappings + _tables.Memory.PinsOf(new Gfn(page));

@@ -10,10 +10,6 @@ namespace Gnomon.Cli.Terminal;
 internal sealed class PseudoTerminal : IDisposable
 {
     private const int ReadAndWrite = 2;
-    private const int Now = 0;
-
-    // The largest termios of any system that we know has 72 bytes.
-    private const int TermiosBytes = 256;
 
     private readonly FileStream _ours;
     private readonly FileStream _theirs;
@@ -53,16 +49,15 @@ internal sealed class PseudoTerminal : IDisposable
         }
 
         SafeFileHandle ours = new(number, ownsHandle: true);
-        byte[] attributes = new byte[TermiosBytes];
-        if (Grant(number) != 0 || Unlock(number) != 0 || Marshal.PtrToStringUTF8(NameOf(number)) is not { } name || GetAttributes(number, attributes) != 0)
+        if (Grant(number) != 0 || Unlock(number) != 0 || Marshal.PtrToStringUTF8(NameOf(number)) is not { } name || Termios.Of(number) is not { } attributes)
         {
             ours.Dispose();
             throw Failed();
         }
 
         // The guest has its own line editing and echo.
-        MakeRaw(attributes);
-        _ = SetAttributes(number, Now, attributes);
+        Termios.MakeRaw(attributes);
+        _ = Termios.TrySet(number, attributes);
         try
         {
             return new PseudoTerminal(ours, name);
@@ -100,16 +95,4 @@ internal sealed class PseudoTerminal : IDisposable
     [DllImport("libc", EntryPoint = "ptsname")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern nint NameOf(int file);
-
-    [DllImport("libc", EntryPoint = "tcgetattr")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int GetAttributes(int file, byte[] attributes);
-
-    [DllImport("libc", EntryPoint = "tcsetattr")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int SetAttributes(int file, int when, byte[] attributes);
-
-    [DllImport("libc", EntryPoint = "cfmakeraw")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern void MakeRaw(byte[] attributes);
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Gnomon.Cli.Terminal;
 
 /// <summary>
@@ -9,10 +7,6 @@ namespace Gnomon.Cli.Terminal;
 internal sealed class RawTerminal : IDisposable
 {
     private const int StandardInput = 0;
-    private const int Now = 0;
-
-    // The largest structure of any system that we know has 72 bytes.
-    private const int Bytes = 256;
 
     // struct termios begins with four words of flags, input, output, control, local: 4 bytes each, on macOS 8. OPOST is 1 in both.
     private const byte ProcessOutput = 1;
@@ -32,18 +26,17 @@ internal sealed class RawTerminal : IDisposable
     /// <returns>Null where there is none: no terminal, or a system that has it in another way.</returns>
     public static RawTerminal? Enter()
     {
-        byte[] before = new byte[Bytes];
-        if (OperatingSystem.IsWindows() || GetAttributes(StandardInput, before) != 0)
+        if (OperatingSystem.IsWindows() || Termios.Of(StandardInput) is not { } before)
         {
             return null;
         }
 
         byte[] raw = [.. before];
-        MakeRaw(raw);
+        Termios.MakeRaw(raw);
         int output = OperatingSystem.IsMacOS() || OperatingSystem.IsFreeBSD() ? sizeof(ulong) : sizeof(uint);
         raw[output] |= (byte)(before[output] & ProcessOutput);
         RawTerminal terminal = new(before);
-        if (SetAttributes(StandardInput, Now, raw) == 0)
+        if (Termios.TrySet(StandardInput, raw))
         {
             return terminal;
         }
@@ -63,19 +56,7 @@ internal sealed class RawTerminal : IDisposable
     {
         if (Interlocked.Exchange(ref _restored, 1) == 0)
         {
-            _ = SetAttributes(StandardInput, Now, _before);
+            _ = Termios.TrySet(StandardInput, _before);
         }
     }
-
-    [DllImport("libc", EntryPoint = "tcgetattr")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int GetAttributes(int file, byte[] attributes);
-
-    [DllImport("libc", EntryPoint = "tcsetattr")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int SetAttributes(int file, int when, byte[] attributes);
-
-    [DllImport("libc", EntryPoint = "cfmakeraw")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern void MakeRaw(byte[] attributes);
 }
